@@ -1,0 +1,6 @@
+export * from './command.ts'
+export * from './link.ts'
+export * from './clock.ts'
+export * from './logger.ts'
+export * from './wire.ts'
+export * from './data.ts'
