@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 import { dirname, join, resolve as absolute } from 'node:path'
-import { type Disk, type DiskEntry, type DiskFile } from './disk.ts'
+import type { Disk, DiskEntry, DiskFile } from './disk.ts'
 import { lockFile } from './node-lock.ts'
 
 /** The real file system. Uses Node's callbacks and raw descriptors: a FileHandle costs more per call and closes itself when collected. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { open, readFile, realpath, rm } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
-import { type DiskLock } from './disk.ts'
+import type { DiskLock } from './disk.ts'
 
 /**
  * An exclusive lock on a file that ends with the process, kill -9 included. Node has no fcntl, so the lock is a listening local socket whose name
