@@ -33,6 +33,8 @@ export interface DiskFile {
   read(target: Uint8Array, position: number): Promise<number>
   /** Writes all buffers back to back from `position`; rejects when not all bytes were written. */
   write(buffers: readonly Uint8Array[], position: number): Promise<void>
+  /** Optional: the same at once, blocking; for small writes into the page cache, where a trip to the thread pool costs more. */
+  writeNow?(buffers: readonly Uint8Array[], position: number): void
   /** Cuts or extends (sparse) to `size`. */
   truncate(size: number): Promise<void>
   /** Makes written data, and the size, durable (fdatasync). */

@@ -1,12 +1,7 @@
 /** The public face of the store. Formats: spec store, sections 2 to 5. Positions are bytes in the commit log ("phy"). */
 
 /** Java: org.apache.rocketmq.store.PutMessageStatus. */
-export type PutStatus =
-  | 'PUT_OK'
-  | 'MESSAGE_ILLEGAL'
-  | 'PROPERTIES_SIZE_EXCEEDED'
-  | 'SERVICE_NOT_AVAILABLE'
-  | 'OS_PAGE_CACHE_BUSY'
+export type PutStatus = 'PUT_OK' | 'MESSAGE_ILLEGAL' | 'PROPERTIES_SIZE_EXCEEDED' | 'SERVICE_NOT_AVAILABLE' | 'OS_PAGE_CACHE_BUSY'
 
 /** A message to be stored. The store copies what it needs before `append` returns. */
 export interface NewMessage {
@@ -119,7 +114,9 @@ export interface Store {
   onProgress(listener: (written: number, synced: number) => void): void
   /** A write failed: nothing from `position` on was stored, and `append` refuses until space or disk is back. */
   onRollback(listener: (position: number, reason: string) => void): void
-  /** Called once per queue and dispatch round: messages up to `maxOffset` (exclusive) can now be read. */
+  /** Asks for one `onArrival` call at the next message of a queue. Queues that nobody watches cost nothing. */
+  watch(topic: string, queueId: number): void
+  /** Called once for a watched queue, after a dispatch round: messages up to `maxOffset` (exclusive) can now be read. Watch again to hear more. */
   onArrival(listener: (topic: string, queueId: number, maxOffset: number) => void): void
 
   /** Synchronous when the answer is in memory. Follows spec store, section 3.4. */
@@ -140,7 +137,12 @@ export interface Store {
   /** Whether the message at a queue offset is near enough to the end of the log to count as "in memory" (spec store, 12.3). */
   isNearTail(topic: string, queueId: number, offset: number): boolean
   /** Consume queue rows, raw, for request 321. */
-  rows(topic: string, queueId: number, offset: number, count: number): Promise<{ physicalOffset: number; size: number; tagsCode: bigint }[]>
+  rows(
+    topic: string,
+    queueId: number,
+    offset: number,
+    count: number,
+  ): Promise<{ physicalOffset: number; size: number; tagsCode: bigint }[]>
   /** All queues that exist on disk or in memory. */
   queues(): Iterable<{ topic: string; queueId: number }>
 
