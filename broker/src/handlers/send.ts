@@ -1,0 +1,256 @@
+import type { Command, Handler, Peer, Reply, TopicConfig } from '@cometmq/remoting'
+import { ResponseCode, isOneway } from '@cometmq/remoting'
+import type { NewBatch, NewMessage, PutResult } from '../store/types.ts'
+import { splitBatch } from './batch-body.ts'
+import type { Broker } from './context.ts'
+import { putCode } from './put-code.ts'
+import { joinProperties, newKnownProperties, property, scanProperties, withoutProperties } from '../delivery/properties.ts'
+import { deadLetterTopic, retryDestination } from './retry.ts'
+import { schedule } from './schedule.ts'
+import { newSendFields, readLongNames, readShortNames } from './send-fields.ts'
+import { SEND_FORBIDDEN, isRetryTopic, topicProblem } from './topic-names.ts'
+import { randomBelow } from './context.ts'
+import { createUniqueId } from './unique-id.ts'
+
+/** 0 none, 4 prepared, 8 commit, 12 rollback. */
+const TRANSACTION_BITS = 0xc
+const PREPARED = 4
+const INNER_BATCH_BIT = 0x80
+const BROKER_OWNED = ['POP_CK', 'MSG_REGION', 'TRACE_ON', 'CLUSTER']
+const TIMERS = ['TIMER_DELAY_SEC', 'TIMER_DELAY_MS', 'TIMER_DELIVER_MS']
+const NO_BODY = Buffer.alloc(0)
+
+/**
+ * SEND_MESSAGE 10, SEND_MESSAGE_V2 310, SEND_BATCH_MESSAGE 320 (spec remoting, 3.2; Java: SendMessageProcessor).
+ * The steps run in one go, without waiting; the answer waits in the acknowledgement gate. Fields, known properties and
+ * the message itself are single objects used again for each send.
+ */
+export function sendHandlers(broker: Broker): { send: Handler; sendV2: Handler; sendBatch: Handler } {
+  const sender = new Sender(broker)
+  return {
+    send: (request, peer) => sender.handle(request, peer, false, false),
+    sendV2: (request, peer) => sender.handle(request, peer, true, false),
+    sendBatch: (request, peer) => sender.handle(request, peer, true, true),
+  }
+}
+
+class Sender {
+  readonly #broker: Broker
+  readonly #fields = newSendFields()
+  readonly #known = newKnownProperties()
+  /** MSG_REGION, TRACE_ON and CLUSTER, which every stored message gets. */
+  readonly #added: string
+  readonly #errorExt: Readonly<Record<string, string>>
+  readonly #syncFlush: boolean
+  readonly #message: NewMessage
+
+  constructor(broker: Broker) {
+    const { config } = broker
+    this.#broker = broker
+    const traceOn = String(config.traceOn)
+    this.#added = property('MSG_REGION', config.regionId) + property('TRACE_ON', traceOn) + property('CLUSTER', config.brokerClusterName)
+    this.#errorExt = { MSG_REGION: config.regionId, TRACE_ON: traceOn }
+    this.#syncFlush = config.flushDiskType === 'SYNC_FLUSH'
+    this.#message = {
+      topic: '',
+      queueId: 0,
+      flag: 0,
+      sysFlag: 0,
+      bornTimestamp: 0,
+      bornHost: NO_BODY,
+      reconsumeTimes: 0,
+      preparedTransactionOffset: 0,
+      body: NO_BODY,
+      properties: '',
+      tags: '',
+      uniqKey: '',
+      keys: '',
+    }
+  }
+
+  handle(request: Command, peer: Peer, shortNames: boolean, isBatchCode: boolean): Reply | undefined {
+    const broker = this.#broker
+    const refusing = broker.refusingSends()
+    if (refusing !== null) return this.#error(ResponseCode.SERVICE_NOT_AVAILABLE, refusing)
+    const overloaded = broker.gate.overloaded()
+    if (overloaded !== null) return this.#error(ResponseCode.SYSTEM_BUSY, overloaded)
+
+    const fields = this.#fields
+    const unreadable = shortNames ? readShortNames(request.ext, fields) : readLongNames(request.ext, fields)
+    if (unreadable !== null) return this.#error(ResponseCode.SYSTEM_ERROR, `request ${request.code}: ${unreadable}`)
+    const config = broker.topics.get(fields.topic) ?? this.#missingTopic()
+    if ('code' in config) return config
+    if (SEND_FORBIDDEN.has(fields.topic)) {
+      return this.#error(ResponseCode.NO_PERMISSION, `Sending message to topic[${fields.topic}] is forbidden.`)
+    }
+    const queueProblem = this.#chooseQueue(config)
+    if (queueProblem !== null) return queueProblem
+    const body = request.body
+    if (body === null) return this.#error(ResponseCode.MESSAGE_ILLEGAL, 'the message body is empty; RocketMQ messages need at least one byte')
+    return isBatchCode || fields.batch ? this.#batch(request, peer, body) : this.#single(request, peer, body)
+  }
+
+  #single(request: Command, peer: Peer, body: Buffer): Reply | undefined {
+    const broker = this.#broker
+    const fields = this.#fields
+    const known = this.#known
+    let properties = fields.properties
+    scanProperties(properties, known)
+    if (known.brokerOwned) properties = withoutProperties(properties, BROKER_OWNED)
+
+    const message = this.#message
+    message.topic = fields.topic
+    message.queueId = fields.queueId
+    let delay = known.delay
+    if (isRetryTopic(fields.topic)) {
+      const destination = retryDestination(broker, fields, request.version)
+      if ('code' in destination) return this.#error(destination.code, destination.remark)
+      if (destination.deadLetter) {
+        const dlq = deadLetterTopic(broker, destination.group)
+        message.topic = dlq.topicName
+        message.queueId = randomBelow(broker, dlq.writeQueueNums)
+        properties = withoutProperties(properties, ['DELAY']) + property('DELAY', '-1')
+        delay = '-1'
+      }
+    }
+    const level = broker.delayLevels.parse(delay)
+    const unsupported = this.#unsupported(level)
+    if (unsupported !== null) return unsupported
+    if (known.timer !== '' && level > 0) properties = withoutProperties(properties, TIMERS)
+
+    let uniqKey = known.uniqKey
+    if (uniqKey === '') {
+      uniqKey = createUniqueId(broker)
+      properties = joinProperties(properties, property('UNIQ_KEY', uniqKey))
+    }
+    message.properties = joinProperties(properties, this.#added)
+    message.flag = fields.flag
+    message.sysFlag = fields.sysFlag
+    message.bornTimestamp = fields.bornTimestamp
+    message.bornHost = peer.remoteHost
+    message.reconsumeTimes = fields.reconsumeTimes
+    message.body = body
+    message.tags = known.tags
+    message.uniqKey = uniqKey
+    message.keys = known.keys
+    const replyQueueId = message.queueId
+    const result = broker.store.append(level > 0 ? schedule(broker, { ...message }, level) : message)
+    if (result.status !== 'PUT_OK') return this.#refused(result)
+    broker.stats.put(fields.topic, broker.config.brokerClusterName, 1, result.endOffset - result.physicalOffset)
+    if (isOneway(request)) broker.gate.appended(result.endOffset)
+    else {
+      broker.gate.add(
+        peer,
+        request.opaque,
+        result.physicalOffset,
+        result.endOffset,
+        replyQueueId,
+        result.queueOffset,
+        uniqKey,
+        this.#syncFlush && known.wait,
+      )
+    }
+    return undefined
+  }
+
+  #batch(request: Command, peer: Peer, body: Buffer): Reply | undefined {
+    const broker = this.#broker
+    const fields = this.#fields
+    const known = this.#known
+    scanProperties(fields.properties, known)
+    if (isRetryTopic(fields.topic)) return this.#error(ResponseCode.MESSAGE_ILLEGAL, `batch sends to the retry topic ${fields.topic} are not allowed`)
+    const level = broker.delayLevels.parse(known.delay)
+    if (level > 0) return this.#error(ResponseCode.MESSAGE_ILLEGAL, 'a batch cannot have a delay level; send delayed messages one by one')
+    const unsupported = this.#unsupported(0)
+    if (unsupported !== null) return unsupported
+    if (body.length > broker.config.maxMessageSize) {
+      return this.#error(ResponseCode.MESSAGE_ILLEGAL, `the batch has ${body.length} bytes, maxMessageSize is ${broker.config.maxMessageSize}; send smaller batches`)
+    }
+    const header = known.brokerOwned ? withoutProperties(fields.properties, BROKER_OWNED) : fields.properties
+    const elements = splitBatch(body, joinProperties(header, this.#added))
+    if (typeof elements === 'string') return this.#error(ResponseCode.MESSAGE_ILLEGAL, elements)
+    const batch: NewBatch = {
+      topic: fields.topic,
+      queueId: fields.queueId,
+      sysFlag: fields.sysFlag,
+      bornTimestamp: fields.bornTimestamp,
+      bornHost: peer.remoteHost,
+      reconsumeTimes: fields.reconsumeTimes,
+      preparedTransactionOffset: 0,
+      elements,
+    }
+    const batchKey = known.uniqKey
+    const wait = known.wait
+    const result = broker.store.appendBatch(batch)
+    if (result.status !== 'PUT_OK') return this.#refused(result)
+    broker.stats.put(fields.topic, broker.config.brokerClusterName, batch.elements.length, result.endOffset - result.physicalOffset)
+    if (isOneway(request)) broker.gate.appended(result.endOffset)
+    else {
+      const ids = broker.messageIds.ofAll(result.physicalOffsets)
+      broker.gate.addBatch(peer, request.opaque, ids, result.endOffset, batch.queueId, result.queueOffset, batchKey, this.#syncFlush && wait)
+    }
+    return undefined
+  }
+
+  /** Steps 1 to 3 for a topic this broker does not have: a good name, and created after its template, or refused. */
+  #missingTopic(): TopicConfig | Reply {
+    const broker = this.#broker
+    const fields = this.#fields
+    const problem = topicProblem(fields.topic)
+    if (problem !== null) return this.#error(ResponseCode.INVALID_PARAMETER, problem)
+    if (SEND_FORBIDDEN.has(fields.topic)) {
+      return this.#error(ResponseCode.NO_PERMISSION, `Sending message to topic[${fields.topic}] is forbidden.`)
+    }
+    const sysFlag = fields.unitMode ? (isRetryTopic(fields.topic) ? 2 : 1) : 0
+    if (isRetryTopic(fields.topic)) return broker.topics.ensure(fields.topic, 1, 6, sysFlag)
+    const created = broker.topics.autoCreate(fields.topic, fields.defaultTopic, fields.defaultTopicQueueNums, sysFlag)
+    if (!('refused' in created)) return created
+    return this.#error(ResponseCode.TOPIC_NOT_EXIST, `topic[${fields.topic}] not exist, apply first please! ${created.refused}`)
+  }
+
+  #chooseQueue(config: TopicConfig): Reply | null {
+    const fields = this.#fields
+    if (fields.queueId < 0) {
+      fields.queueId = randomBelow(this.#broker, Math.max(1, config.writeQueueNums))
+      return null
+    }
+    const queues = Math.max(config.readQueueNums, config.writeQueueNums)
+    if (fields.queueId < queues) return null
+    return this.#error(
+      ResponseCode.INVALID_PARAMETER,
+      `request queueId[${fields.queueId}] is illegal, topic ${fields.topic} has ${queues} queues (0 to ${queues - 1})`,
+    )
+  }
+
+  /** What this release does not store, told apart from ordinary messages so that nothing is delivered at a wrong time. */
+  #unsupported(level: number): Reply | null {
+    const { sysFlag, reconsumeTimes } = this.#fields
+    const known = this.#known
+    const isRetry = reconsumeTimes > 0 && level > 0
+    if ((known.transactional && !isRetry) || (sysFlag & TRANSACTION_BITS) === PREPARED) {
+      return this.#error(
+        ResponseCode.MESSAGE_ILLEGAL,
+        'transactional messages (TRAN_MSG) are not supported by this broker; send an ordinary message after the local transaction has committed',
+      )
+    }
+    if (known.timer !== '' && level === 0 && !known.timerDone) {
+      return this.#error(
+        ResponseCode.MESSAGE_ILLEGAL,
+        `timer messages (${known.timer}) are not supported by this broker; use a delay level (property DELAY, 1 to ${this.#broker.delayLevels.max})`,
+      )
+    }
+    if (known.innerBatch || (sysFlag & INNER_BATCH_BIT) !== 0) {
+      return this.#error(ResponseCode.MESSAGE_ILLEGAL, 'inner batches need a topic with queue.type=BatchCQ, which this broker does not have; use code 320')
+    }
+    return null
+  }
+
+  #refused(result: PutResult): Reply {
+    this.#broker.stats.putFailures.add(1)
+    return this.#error(putCode(result.status), result.reason === '' ? result.status : result.reason)
+  }
+
+  #error(code: number, remark: string): Reply {
+    return { code, remark, ext: this.#errorExt }
+  }
+}
