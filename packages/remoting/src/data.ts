@@ -1,1 +1,31 @@
+export {
+  header,
+  text,
+  int,
+  long,
+  bigLong,
+  bool,
+  optional,
+  withDefault,
+  parseInt32,
+  parseLong,
+  parseBigLong,
+  type Field,
+  type FieldKind,
+  type HeaderTable,
+  type ValueOf,
+  type InputOf,
+} from './header.ts'
+export * from './codes/request-codes.ts'
+export * from './codes/response-codes.ts'
+export * from './headers/nameserver.ts'
+export * from './headers/send.ts'
+export * from './headers/pull.ts'
+export * from './headers/offsets.ts'
+export * from './headers/clients.ts'
+export * from './headers/transaction.ts'
+export * from './headers/topics.ts'
+export * from './headers/groups.ts'
+export * from './headers/query.ts'
+export * from './headers/pop.ts'
 export * from './bodies/types.ts'
