@@ -96,7 +96,7 @@ final class RebalanceScenario {
 
     /** Sends on while waiting for the members to settle. */
     private String settled(Callable<String> shares) throws Exception {
-        Report.until(45, () -> {
+        Report.until(60, () -> {
             send();
             return shares.call().isEmpty();
         });
