@@ -2,9 +2,9 @@ import type { Disk } from '@cometmq/broker/store'
 
 /** What the suite uses of the test runner; vitest's own functions fit. */
 export interface TestTools {
-  describe(name: string, body: () => void): void
-  it(name: string, body: () => Promise<void>): void
-  expect(value: unknown): Expectation
+  describe: (name: string, body: () => void) => void
+  it: (name: string, body: () => Promise<void>) => void
+  expect: (value: unknown) => Expectation
 }
 
 interface Expectation {
@@ -214,6 +214,15 @@ export function testDisk(name: string, create: DiskFactory, { describe, it, expe
       await file.close()
       expect((await disk.list(folder)).map(entry => entry.name)).toEqual(['f'])
       await expect(disk.rename(`${folder}/a`, `${folder}/b`)).rejects.toMatchObject({ code: 'ENOENT' })
+    })
+
+    on('rename moves a folder with all in it', async (disk, folder) => {
+      await disk.makeFolder(`${folder}/a/b`)
+      await (await disk.open(`${folder}/a/b/x`, { create: true })).close()
+      await disk.rename(`${folder}/a`, `${folder}/c`)
+      expect(await disk.stat(`${folder}/a`)).toBe(null)
+      expect((await disk.list(`${folder}/c/b`)).map(entry => entry.name)).toEqual(['x'])
+      await disk.syncFolder(folder)
     })
 
     on('usage, also of a path that does not exist yet', async (disk, folder) => {

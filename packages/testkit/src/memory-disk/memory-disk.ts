@@ -5,7 +5,7 @@ import { createRandom, type Random } from '../random.ts'
 import { FileContent } from './content.ts'
 import { type DiskOperation, FaultPlan, type Verdict } from './faults.ts'
 import { diskError, type FileHost, MemoryFile } from './memory-file.ts'
-import { folderOf, Names } from './names.ts'
+import { folderOf, isIn, Names } from './names.ts'
 
 export interface MemoryDiskOptions {
   /** Decides how things break. Default 1. */
@@ -122,10 +122,15 @@ export class MemoryDisk implements Disk {
   async rename(from: string, to: string): Promise<void> {
     const source = await this.#pass('rename', from)
     const target = absolute(to)
-    if (this.#names.folders.has(source)) throw diskError('ENOTSUP', 'rename', source) // the store renames files only
-    if (!this.#names.files.has(source) || !this.#names.folders.has(folderOf(target))) throw diskError('ENOENT', 'rename', source)
-    if (this.#names.folders.has(target)) throw diskError('EISDIR', 'rename', target)
-    this.#names.rename(source, target)
+    const { files, folders } = this.#names
+    if (!(files.has(source) || folders.has(source)) || !folders.has(folderOf(target))) throw diskError('ENOENT', 'rename', source)
+    if (folders.has(source)) {
+      if (files.has(target) || folders.has(target)) throw diskError('ENOTEMPTY', 'rename', target)
+      this.#names.renameFolder(source, target)
+    } else {
+      if (folders.has(target)) throw diskError('EISDIR', 'rename', target)
+      this.#names.rename(source, target)
+    }
   }
 
   async syncFolder(path: string): Promise<void> {
@@ -204,10 +209,6 @@ export class MemoryDisk implements Disk {
 
 function absolute(path: string): string {
   return posix.resolve('/', path)
-}
-
-function isIn(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder + '/')
 }
 
 function nameOf(path: string): string {

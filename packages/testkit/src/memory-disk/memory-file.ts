@@ -46,7 +46,7 @@ export class MemoryFile implements DiskFile {
       this.#put(bytes, position)
       return nothing
     } catch (error) {
-      return Promise.reject(error as Error)
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)))
     }
   }
 

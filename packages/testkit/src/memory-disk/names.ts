@@ -5,11 +5,15 @@ import type { FileContent } from './content.ts'
 type NameChange =
   | { kind: 'put'; path: string; content: FileContent }
   | { kind: 'delete'; path: string }
-  | { kind: 'rename'; path: string; to: string }
+  | { kind: 'rename' | 'renameFolder'; path: string; to: string }
 
 export function folderOf(path: string): string {
   const slash = path.lastIndexOf('/')
   return slash > 0 ? path.slice(0, slash) : '/'
+}
+
+export function isIn(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder + '/')
 }
 
 /** Which file stands under which path: as processes see it, and as a power cut would leave it. Paths are absolute and normal. */
@@ -32,6 +36,15 @@ export class Names {
     this.#change({ kind: 'rename', path: from, to })
   }
 
+  renameFolder(from: string, to: string): void {
+    this.#change({ kind: 'renameFolder', path: from, to })
+    for (const folder of [...this.folders]) {
+      if (!isIn(folder, from)) continue
+      this.folders.delete(folder)
+      this.makeFolder(to + folder.slice(from.length))
+    }
+  }
+
   makeFolder(path: string): void {
     for (let folder = path; !this.folders.has(folder); folder = folderOf(folder)) this.folders.add(folder)
   }
@@ -47,7 +60,7 @@ export class Names {
       if (folderOf(each) === folder && !this.folders.has(each)) this.#durableFolders.delete(each)
     for (const each of this.folders) if (folderOf(each) === folder) this.#durableFolders.add(each)
     const touched = (change: NameChange): boolean =>
-      folderOf(change.path) === folder || (change.kind === 'rename' && folderOf(change.to) === folder)
+      folderOf(change.path) === folder || ('to' in change && folderOf(change.to) === folder)
     for (const change of this.#unsynced) if (touched(change)) applyChange(this.#durable, change)
     this.#unsynced = this.#unsynced.filter(change => !touched(change))
   }
@@ -99,7 +112,13 @@ export class Names {
 function applyChange(files: Map<string, FileContent>, change: NameChange): void {
   if (change.kind === 'put') files.set(change.path, change.content)
   else if (change.kind === 'delete') files.delete(change.path)
-  else {
+  else if (change.kind === 'renameFolder') {
+    for (const [path, content] of [...files]) {
+      if (!isIn(path, change.path)) continue
+      files.delete(path)
+      files.set(change.to + path.slice(change.path.length), content)
+    }
+  } else {
     const content = files.get(change.path)
     if (content === undefined || change.path === change.to) return
     files.delete(change.path)
