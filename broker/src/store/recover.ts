@@ -1,4 +1,4 @@
-import { getProperty, javaHashCode, type Logger } from '@cometmq/remoting'
+import { getProperty, javaHashCode, type Logger, SysFlag, transactionType } from '@cometmq/remoting'
 import type { Checkpoint } from './checkpoint.ts'
 import { type LogFiles, positionName, StoreDamagedError } from './commit-log/log-files.ts'
 import type { CheckedRecord } from './commit-log/record-check.ts'
@@ -32,9 +32,6 @@ export interface Recovered {
   records: number
 }
 
-const TRANSACTION_MASK = 0xc
-const PREPARED = 0x4
-const ROLLBACK = 0xc
 /** How far behind a damaged place whole records are looked for. */
 const SEARCH_BYTES_MAX = 64 * 1024 * 1024
 
@@ -113,9 +110,9 @@ function redispatcher(parts: RecoverParts): (record: CheckedRecord, window: Buff
   let topic = ''
   let prefixHash = 0
   return (record, window, _at, position) => {
-    const transaction = record.sysFlag & TRANSACTION_MASK
+    const transaction = transactionType(record.sysFlag)
     const properties = record.properties(window)
-    if (transaction !== PREPARED && transaction !== ROLLBACK) {
+    if (transaction !== SysFlag.TRANSACTION_PREPARED && transaction !== SysFlag.TRANSACTION_ROLLBACK) {
       const queue = queues.getOrCreate(record.topic, record.queueId)
       const tags = getProperty(properties, 'TAGS') ?? ''
       let low = tags === '' ? 0 : javaHashCode(tags)
@@ -130,7 +127,7 @@ function redispatcher(parts: RecoverParts): (record: CheckedRecord, window: Buff
       }
       queue.append(record.queueOffset, position, record.size, high, low)
     }
-    if (index === null || transaction === ROLLBACK) return
+    if (index === null || transaction === SysFlag.TRANSACTION_ROLLBACK) return
     if (record.topic !== topic) {
       topic = record.topic
       prefixHash = javaHashCode(topic + '#')

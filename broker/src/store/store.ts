@@ -1,4 +1,4 @@
-import { javaHashCode } from '@cometmq/remoting'
+import { javaHashCode, SysFlag, transactionType } from '@cometmq/remoting'
 import type { Checkpoint } from './checkpoint.ts'
 import type { BlockCache } from './commit-log/block-cache.ts'
 import type { CommitLog, LogListener } from './commit-log/commit-log.ts'
@@ -35,9 +35,6 @@ interface TopicInfo {
   keyPrefixHash: number
 }
 
-const TRANSACTION_MASK = 0xc
-const PREPARED = 0x4
-const ROLLBACK = 0xc
 const TOPIC_BYTES_MAX = 127
 const LONG_TOPIC_BYTES_MAX = 255
 const TOPIC_INFO_MAX = 100_000
@@ -123,8 +120,8 @@ export class DiskStore implements Store, LogListener {
     index: number,
     size: number,
   ): void {
-    const transaction = head.sysFlag & TRANSACTION_MASK
-    if (transaction === PREPARED || transaction === ROLLBACK) return
+    const transaction = transactionType(head.sysFlag)
+    if (transaction === SysFlag.TRANSACTION_PREPARED || transaction === SysFlag.TRANSACTION_ROLLBACK) return
     const entry = this.#entry
     entry.queue = queue
     entry.queueOffset = result.queueOffset + index
@@ -298,6 +295,8 @@ export class DiskStore implements Store, LogListener {
   async deleteTopic(topic: string): Promise<void> {
     await this.flush()
     await this.#parts.queues.remove(topic)
+    // Recovery starts behind the deleted messages, so that a crash does not bring them back.
+    await this.#maintenance.checkpoint()
   }
 
   async removeUnusedTopics(keep: (topic: string) => boolean): Promise<string[]> {

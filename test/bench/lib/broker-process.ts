@@ -32,11 +32,26 @@ function findComet(): string {
 }
 
 /** Starts `comet serve` on free ports in a process of its own, so that load and broker do not share an event loop. */
-export async function startBrokerProcess(folder: string, options: { settings?: string[]; profileFolder?: string | undefined } = {}): Promise<BrokerProcess> {
+export async function startBrokerProcess(
+  folder: string,
+  options: { settings?: string[]; profileFolder?: string | undefined } = {},
+): Promise<BrokerProcess> {
   const readyFile = join(folder, 'ready.json')
   rmSync(readyFile, { force: true })
   const node = options.profileFolder === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', options.profileFolder]
-  const args = ['serve', '--data', join(folder, 'data'), '--host', '127.0.0.1', '--nameserver-port', '0', '--broker-port', '0', '--ready-file', readyFile]
+  const args = [
+    'serve',
+    '--data',
+    join(folder, 'data'),
+    '--host',
+    '127.0.0.1',
+    '--nameserver-port',
+    '0',
+    '--broker-port',
+    '0',
+    '--ready-file',
+    readyFile,
+  ]
   for (const setting of options.settings ?? []) args.push('--set', setting)
   const startedAt = performance.now()
   const child = spawn(process.execPath, [...node, findComet(), ...args], { stdio: ['ignore', 'ignore', 'pipe'] })

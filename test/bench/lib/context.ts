@@ -14,7 +14,11 @@ export interface BenchContext {
   withFolder<T>(task: (folder: string) => Promise<T>): Promise<T>
 }
 
-export function createContext(options: { quick: boolean; profileFolder: string | undefined; work: string | undefined }): BenchContext {
+export function createContext(options: {
+  quick: boolean
+  profileFolder: string | undefined
+  work: string | undefined
+}): BenchContext {
   return {
     seconds: options.quick ? 2 : 6,
     warmupSeconds: options.quick ? 1 : 2,

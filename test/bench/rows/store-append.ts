@@ -1,48 +1,20 @@
 import { performance } from 'node:perf_hooks'
 import { closeSync, constants, fdatasync, ftruncateSync, openSync, write } from 'node:fs'
 import { join } from 'node:path'
-import { createNodeDisk, type NewMessage, openStore, type Store } from '@cometmq/broker/store'
-import { silentLogger, systemClock } from '@cometmq/remoting'
+import type { NewMessage, Store } from '@cometmq/broker/store'
 import type { BenchContext } from '../lib/context.ts'
 import { profiled } from '../lib/profile.ts'
 import type { Row } from '../lib/report.ts'
-
-const STORE_HOST = Buffer.from([127, 0, 0, 1, 0, 0, 0x2a, 0x9f])
-
-/** Messages as a producer's broker stores them: a unique key that is indexed, a tag, and what the broker adds. */
-function messages(bodyBytes: number, queues: number): (n: number) => NewMessage {
-  const body = Buffer.alloc(bodyBytes, 0x61)
-  const message: NewMessage = {
-    topic: 'BenchmarkTest',
-    queueId: 0,
-    flag: 0,
-    sysFlag: 0,
-    bornTimestamp: Date.now(),
-    bornHost: STORE_HOST,
-    reconsumeTimes: 0,
-    preparedTransactionOffset: 0,
-    body,
-    properties: '',
-    tags: 'TagA',
-    uniqKey: '',
-    keys: '',
-  }
-  return n => {
-    message.queueId = n % queues
-    message.uniqKey = '7F0000010000' + (0x10000000 + n).toString(16) + '0000000000AB'
-    message.properties = 'UNIQ_KEY\x01' + message.uniqKey + '\x02TAGS\x01TagA\x02WAIT\x01true\x02MSG_REGION\x01DefaultRegion\x02TRACE_ON\x01true\x02'
-    return message
-  }
-}
-
-type Flush = 'SYNC_FLUSH' | 'ASYNC_FLUSH'
-
-async function open(folder: string, flushDiskType: Flush): Promise<Store> {
-  return openStore({ disk: createNodeDisk(), clock: systemClock, logger: silentLogger, folder, storeHost: STORE_HOST, flushDiskType })
-}
+import { benchMessages, type Flush, openBenchStore } from '../lib/store.ts'
 
 /** As fast as the store takes them, at most `window` unacknowledged. Counts acknowledged messages only. */
-async function pump(store: Store, flush: Flush, next: (n: number) => NewMessage, window: number, seconds: number): Promise<{ count: number; seconds: number; rounds: number }> {
+async function pump(
+  store: Store,
+  flush: Flush,
+  next: (n: number) => NewMessage,
+  window: number,
+  seconds: number,
+): Promise<{ count: number; seconds: number; rounds: number }> {
   const sync = { rounds: 0, wake: undefined as (() => void) | undefined }
   let acknowledged = 0
   const ends: number[] = []
@@ -54,7 +26,7 @@ async function pump(store: Store, flush: Flush, next: (n: number) => NewMessage,
       head++
       acknowledged++
     }
-    if (head > 65_536) ends.splice(0, head), (head = 0)
+    if (head > 65_536) (ends.splice(0, head), (head = 0))
     sync.wake?.()
   }
   store.onProgress(durable)
@@ -90,7 +62,9 @@ async function rawSyncRate(folder: string, bytes: number, seconds: number): Prom
   const startedAt = performance.now()
   let rounds = 0
   while (performance.now() - startedAt < seconds * 1000) {
-    await new Promise<void>((resolve, reject) => write(fd, buffer, 0, bytes, rounds * bytes, error => (error ? reject(error) : resolve())))
+    await new Promise<void>((resolve, reject) =>
+      write(fd, buffer, 0, bytes, rounds * bytes, error => (error ? reject(error) : resolve())),
+    )
     await new Promise<void>((resolve, reject) => fdatasync(fd, error => (error ? reject(error) : resolve())))
     rounds++
   }
@@ -105,10 +79,12 @@ export async function storeAppendRows(context: BenchContext): Promise<Row[]> {
       const name = `store append ${bodyBytes} B ${flush === 'SYNC_FLUSH' ? 'sync' : 'async'}`
       rows.push(
         await context.withFolder(async folder => {
-          const store = await open(folder, flush)
-          const next = messages(bodyBytes, 8)
+          const store = await openBenchStore(folder, flush)
+          const next = benchMessages(bodyBytes, 8)
           await pump(store, flush, next, 100_000, context.warmupSeconds)
-          const { count, seconds } = await profiled(context.profileFolder, name, () => pump(store, flush, next, 100_000, context.seconds))
+          const { count, seconds } = await profiled(context.profileFolder, name, () =>
+            pump(store, flush, next, 100_000, context.seconds),
+          )
           await store.close()
           const goal = bodyBytes === 128 && flush === 'ASYNC_FLUSH' ? { goal: { value: 800_000 } } : {}
           return { name, unit: 'messages/s', value: count / seconds, ...goal }
@@ -123,11 +99,13 @@ export async function storeAppendRows(context: BenchContext): Promise<Row[]> {
 /** 64 in flight with sync flush against the rate at which this disk syncs such rounds. */
 async function groupCommitRow(context: BenchContext): Promise<Row> {
   return context.withFolder(async folder => {
-    const store = await open(folder, 'SYNC_FLUSH')
-    const next = messages(128, 8)
+    const store = await openBenchStore(folder, 'SYNC_FLUSH')
+    const next = benchMessages(128, 8)
     await pump(store, 'SYNC_FLUSH', next, 64, context.warmupSeconds)
     const before = store.stats().written
-    const { count, seconds, rounds } = await profiled(context.profileFolder, 'store group commit 64', () => pump(store, 'SYNC_FLUSH', next, 64, context.seconds))
+    const { count, seconds, rounds } = await profiled(context.profileFolder, 'store group commit 64', () =>
+      pump(store, 'SYNC_FLUSH', next, 64, context.seconds),
+    )
     const bytesPerRound = Math.max(1, Math.round((store.stats().written - before) / rounds))
     await store.close()
     const raw = await rawSyncRate(folder, bytesPerRound, context.seconds)

@@ -1,7 +1,7 @@
-import { type Clock, crc32 } from '@cometmq/remoting'
+import { BLANK_MAGIC, type Clock, crc32 } from '@cometmq/remoting'
 import { type DiskFile, isDiskFull } from '../disk.ts'
 import type { NewBatch, NewMessage, PutResult, PutStatus } from '../types.ts'
-import { BLANK_BYTES, BLANK_MAGIC, encodeRecord, recordBytes, recordBytesMax } from './encode-record.ts'
+import { BLANK_BYTES, encodeRecord, recordBytes, recordBytesMax } from './encode-record.ts'
 import type { LogFiles } from './log-files.ts'
 import { type Chunk, Tail } from './tail.ts'
 
@@ -88,7 +88,7 @@ export class CommitLog {
     this.lastTimestamp = lastTimestamp
     this.#writtenTimestamp = lastTimestamp
     this.syncedTimestamp = lastTimestamp
-    const empty = new Uint8Array(0)
+    const empty: Uint8Array = new Uint8Array(0)
     this.#content = { flag: 0, body: empty, properties: '', bodyCrc: 0, topic: empty, storeHost: options.storeHost }
   }
 

@@ -1,10 +1,9 @@
+import { MAGIC_V1, MAGIC_V2, SysFlag } from '@cometmq/remoting'
+
 /**
  * The record layout of spec store 2.1, written straight into the tail. Version 2 (16-bit topic length) only for topics above 127
  * bytes. Java: org.apache.rocketmq.store.MessageExtEncoder.
  */
-export const MAGIC_V1 = -626843481
-export const MAGIC_V2 = -626843477
-export const BLANK_MAGIC = -875286124
 /** A full file keeps at least this much for the blank record at its end. */
 export const BLANK_BYTES = 8
 /** Fixed part with IPv4 hosts and a version 1 topic. */
@@ -12,8 +11,7 @@ const FIXED_BYTES = 91
 const PROPERTIES_MAX = 32_767
 const TWO_32 = 4_294_967_296
 
-export const BORN_HOST_V6 = 0x10
-export const STORE_HOST_V6 = 0x20
+const { BORN_HOST_V6, STORE_HOST_V6 } = SysFlag
 
 /** What is the same for all elements of a batch and known before the body. */
 export interface RecordHead {

@@ -1,3 +1,4 @@
+import { MAGIC_V1, MAGIC_V2, MIN_RECORD_BYTES, SysFlag } from '@cometmq/remoting'
 import type { BlockCache } from './block-cache.ts'
 import type { CommitLog } from './commit-log.ts'
 
@@ -47,14 +48,14 @@ export class LogReader {
     if (head === null) return null
     const size = head.readInt32BE(0)
     const magic = head.readInt32BE(4)
-    if (size < 91 || position + size > this.#log.written || (magic !== -626843481 && magic !== -626843477)) return null
+    if (size < MIN_RECORD_BYTES || position + size > this.#log.written || (magic !== MAGIC_V1 && magic !== MAGIC_V2)) return null
     return this.read(position, size)
   }
 
   async storeTimestamp(position: number): Promise<number> {
     const head = await this.read(position, 76)
     if (head === null) return 0
-    const at = (head.readInt32BE(36) & 0x10) === 0 ? 56 : 68
+    const at = (head.readInt32BE(36) & SysFlag.BORN_HOST_V6) === 0 ? 56 : 68
     return Number(head.readBigInt64BE(at))
   }
 }

@@ -1,5 +1,4 @@
-import { crc32 } from '@cometmq/remoting'
-import { BLANK_MAGIC, BORN_HOST_V6, MAGIC_V1, MAGIC_V2, STORE_HOST_V6 } from './encode-record.ts'
+import { BLANK_MAGIC, crc32, MAGIC_V1, MAGIC_V2, SysFlag } from '@cometmq/remoting'
 
 /** No release ever wrote a larger one; bounds what a damaged size field can cost. */
 const RECORD_BYTES_MAX = 64 * 1024 * 1024
@@ -37,8 +36,8 @@ export class CheckedRecord {
       return 'more'
     }
     const sysFlag = buffer.readInt32BE(at + 36)
-    const bornBytes = (sysFlag & BORN_HOST_V6) === 0 ? 8 : 20
-    const storeBytes = (sysFlag & STORE_HOST_V6) === 0 ? 8 : 20
+    const bornBytes = (sysFlag & SysFlag.BORN_HOST_V6) === 0 ? 8 : 20
+    const storeBytes = (sysFlag & SysFlag.STORE_HOST_V6) === 0 ? 8 : 20
     const stop = at + size
     let p = at + 48 + bornBytes
     const storeTimestampAt = p
