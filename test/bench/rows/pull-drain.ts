@@ -1,0 +1,70 @@
+import { pullMessageRequest, pullMessageResponse, RequestCode, ResponseCode, decodeRecords, type Caller } from '@cometmq/remoting'
+import type { BenchContext } from '../lib/context.ts'
+import { startBrokerProcess } from '../lib/broker-process.ts'
+import { connectLoad, drive, sendRequests } from '../lib/load.ts'
+import { createTopic } from '../lib/topics.ts'
+import type { Row } from '../lib/report.ts'
+
+const QUEUES = 8
+const PULL = {
+  consumerGroup: 'BenchDrain',
+  maxMsgNums: 32,
+  sysFlag: 4,
+  commitOffset: 0,
+  suspendTimeoutMillis: 0,
+  subscription: '*',
+  subVersion: 0n,
+  expressionType: 'TAG',
+}
+
+/** Pulls one queue to its end, one request after the other as a consumer does; every record is decoded. Returns the messages read. */
+async function drainQueue(caller: Caller, address: string, topic: string, queueId: number): Promise<number> {
+  let offset = 0
+  let read = 0
+  for (;;) {
+    const ext = pullMessageRequest.encode({ ...PULL, topic, queueId, queueOffset: offset })
+    const answer = await caller.call(address, { code: RequestCode.PULL_MESSAGE, ext }, 10_000)
+    if (answer.code !== ResponseCode.SUCCESS) return read
+    for (const record of decodeRecords(answer.body!)) {
+      if (record.queueOffset !== offset++)
+        throw new Error(`queue ${queueId}: offset ${record.queueOffset} where ${offset - 1} was expected`)
+      read++
+    }
+    offset = pullMessageResponse.decode(answer.ext).nextBeginOffset
+  }
+}
+
+/** A stored backlog, read by one client over eight queues. */
+export async function pullDrainRows(context: BenchContext): Promise<Row[]> {
+  return context.withFolder(async folder => {
+    const broker = await startBrokerProcess(folder, {
+      settings: ['flushDiskType=ASYNC_FLUSH'],
+      profileFolder: context.profileFolder,
+    })
+    const address = broker.ready.broker.address
+    const caller = connectLoad('JSON')
+    const rows: Row[] = []
+    try {
+      await createTopic(caller, address, 'BenchDrain', QUEUES)
+      const sent = await drive(caller, address, sendRequests('BenchDrain', QUEUES, 128, 32), {
+        window: 64,
+        seconds: context.quick ? 2 : 8,
+        messagesPerRequest: 32,
+      })
+      for (const name of ['pull drain 128 B, first time', 'pull drain 128 B, again']) {
+        const startedAt = performance.now()
+        const counts = await Promise.all(
+          Array.from({ length: QUEUES }, (_, queueId) => drainQueue(caller, address, 'BenchDrain', queueId)),
+        )
+        const read = counts.reduce((sum, count) => sum + count, 0)
+        const seconds = (performance.now() - startedAt) / 1000
+        if (read < sent.messages) throw new Error(`${sent.messages} messages were acknowledged, ${read} were read`)
+        rows.push({ name, unit: 'messages/s', value: read / seconds, goal: { value: 500_000 }, detail: { messages: read } })
+      }
+      return rows
+    } finally {
+      await caller.close()
+      await broker.stop()
+    }
+  })
+}
