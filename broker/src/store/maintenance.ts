@@ -8,6 +8,7 @@ const REOPEN_INTERVAL_MS = 1000
 const PAGE_BYTES = 4096
 const CHECKPOINT_INTERVAL_MS = 1000
 const FIRST_CLEAN_MS = 60_000
+const INDEX_UNWRITTEN_BYTES_MAX = 4 * 1024 * 1024
 /** Free bytes that must be back before a store that ran out of space takes messages again. */
 const REOPEN_FREE_BYTES = 16 * 1024 * 1024
 
@@ -90,10 +91,13 @@ export class Maintenance {
 
   async #flushQueues(): Promise<void> {
     const now = this.#options.clock.monotonic()
-    const { dispatcher, queues } = this.#parts
+    const { dispatcher, queues, index } = this.#parts
     const due = now - this.#lastThoroughAt >= this.#options.flushConsumeQueueThoroughIntervalMs
     if (due || dispatcher.position - this.#lastThoroughPosition >= this.#options.checkpointIntervalBytes) await this.checkpoint()
-    else await queues.flush({ thorough: false, sync: false, dispatched: dispatcher.position })
+    else {
+      await queues.flush({ thorough: false, sync: false, dispatched: dispatcher.position })
+      if (index !== null && index.unwrittenBytes > INDEX_UNWRITTEN_BYTES_MAX) await index.flush()
+    }
   }
 
   /** Makes queues and index durable up to what is dispatched now, and notes it: recovery starts there. */

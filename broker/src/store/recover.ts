@@ -45,7 +45,7 @@ export async function recover(parts: RecoverParts): Promise<Recovered> {
     await queues.removeAll()
     return { end: 0, lastTimestamp: 0, lastRecordStart: -1, records: 0 }
   }
-  const from = await startOf(parts)
+  const from = Math.max(files.minPosition, Math.min(await startOf(parts), parts.index?.missingFrom ?? Infinity))
   const dispatch = redispatcher(parts)
   const end = await scanLog(files, from, { withCrc: parts.checkCrc, visit: dispatch })
   await judge(parts, end)
