@@ -1,6 +1,5 @@
 import { ResponseCode, type Clock, type Peer, type Reply, type Timer } from '@cometmq/remoting'
 import type { Store } from '../store/types.ts'
-import type { OffsetMessageIds } from './offset-msg-id.ts'
 
 const MUST_BE_SYNCED = 1
 const BARE = 2
@@ -8,7 +7,8 @@ const BARE = 2
 export interface AckGateOptions {
   store: Pick<Store, 'onProgress' | 'onRollback'>
   clock: Clock
-  messageIds: OffsetMessageIds
+  /** Message id of the record at a position (`offsetMessageIdsOf` the store host). */
+  messageIdOf: (physicalOffset: number) => string
   /** Header fields of every send answer: MSG_REGION and TRACE_ON. */
   regionId: string
   traceOn: string
@@ -27,11 +27,12 @@ export interface AckGateOptions {
  * order, so answers wait in a ring of parallel arrays, in position order, and no object or closure exists per message.
  */
 export class AckGate {
-  readonly #messageIds: OffsetMessageIds
+  readonly #messageIdOf: (physicalOffset: number) => string
   readonly #regionId: string
   readonly #traceOn: string
   readonly #clock: Clock
-  readonly #maxWaiting: number
+  /** Limit of `waiting`. */
+  readonly maxWaiting: number
   readonly #maxUnwrittenBytes: number
   readonly #timeoutMs: number
 
@@ -56,11 +57,11 @@ export class AckGate {
   #whenEmpty: (() => void)[] = []
 
   constructor(options: AckGateOptions) {
-    this.#messageIds = options.messageIds
+    this.#messageIdOf = options.messageIdOf
     this.#regionId = options.regionId
     this.#traceOn = options.traceOn
     this.#clock = options.clock
-    this.#maxWaiting = options.maxWaitingReplies ?? 100_000
+    this.maxWaiting = options.maxWaitingReplies ?? 100_000
     this.#maxUnwrittenBytes = options.maxUnwrittenBytes ?? 256 * 1024 * 1024
     this.#timeoutMs = options.timeoutMs ?? 5000
     this.#appended = this.#written = options.startPosition ?? 0
@@ -81,8 +82,8 @@ export class AckGate {
 
   /** Why no more may be appended now, or null. Ask before `store.append`. */
   overloaded(): string | null {
-    if (this.#count >= this.#maxWaiting) {
-      return `[OVERLOAD] ${this.#count} sends wait for the commit log, the limit is ${this.#maxWaiting}; send slower or to another broker`
+    if (this.#count >= this.maxWaiting) {
+      return `[OVERLOAD] ${this.#count} sends wait for the commit log, the limit is ${this.maxWaiting}; send slower or to another broker`
     }
     const unwritten = this.#appended - this.#written
     if (unwritten < this.#maxUnwrittenBytes) return null
@@ -211,7 +212,7 @@ export class AckGate {
     }
     const batchIds = this.#batchIds[at]!
     const transactionId = this.#transactionIds[at]!
-    const msgId = batchIds === '' ? this.#messageIds.of(this.#starts[at]!) : batchIds
+    const msgId = batchIds === '' ? this.#messageIdOf(this.#starts[at]!) : batchIds
     const queueId = String(this.#queueIds[at]!)
     const queueOffset = String(this.#queueOffsets[at]!)
     const ext =

@@ -1,13 +1,11 @@
-import type { Clock, Logger, Timer } from '@cometmq/remoting'
+import { TopicName, decodeRecord, getProperty, type Clock, type Logger, type Timer } from '@cometmq/remoting'
 import { SCHEDULE_TOPIC } from '../store/delay-levels.ts'
 import { readWholeFile, replaceWholeFile, type Disk } from '../store/disk.ts'
 import type { NewMessage, Store } from '../store/types.ts'
 import type { DelayLevels } from './delay-levels.ts'
 import { delayOffsetsJson, parseDelayOffsets, type DelayOffsets } from './delay-offsets.ts'
-import { newKnownProperties, propertyOf, scanProperties } from './properties.ts'
-import { copyRecord } from './record-copy.ts'
+import { copyOf } from './record-copy.ts'
 
-const TRANS_HALF_TOPIC = 'RMQ_SYS_TRANS_HALF_TOPIC'
 
 const RETRY_MS = 100
 const ERROR_RETRY_MS = 10_000
@@ -55,7 +53,6 @@ interface Level {
 export class DelayService {
   readonly #options: DelayOptions
   readonly #levels: Level[] = []
-  readonly #known = newKnownProperties()
   #offsets: DelayOffsets = { offsetTable: new Map(), counter: 0, timestamp: 0 }
   #savedText = ''
   #closed = false
@@ -204,7 +201,7 @@ export class DelayService {
     const row = level.offset
     const record = await store.read(physicalOffset)
     if (level.offset !== row) return false
-    const message = record === null ? null : this.#realMessage(record)
+    const message = record === null ? null : realMessage(record)
     if (message === null) {
       logger.warn('a delayed message is gone or has no destination and is skipped', { level: level.level, offset: row, physicalOffset })
       this.#delivered(level, row, 0)
@@ -231,21 +228,6 @@ export class DelayService {
     }
     level.pendingRows.push(row)
     level.pendingEnds.push(end)
-  }
-
-  #realMessage(record: Buffer): NewMessage | null {
-    const message = copyRecord(record)
-    const topic = propertyOf(message.properties, 'REAL_TOPIC')
-    const queueId = Number(propertyOf(message.properties, 'REAL_QID'))
-    if (topic === '' || topic === SCHEDULE_TOPIC || topic === TRANS_HALF_TOPIC || !Number.isInteger(queueId)) return null
-    scanProperties(message.properties, this.#known)
-    message.topic = topic
-    message.queueId = queueId
-    message.preparedTransactionOffset = 0
-    message.tags = this.#known.tags
-    message.keys = this.#known.keys
-    message.uniqKey = this.#known.uniqKey
-    return message
   }
 
   #synced(synced: number): void {
@@ -281,4 +263,16 @@ export class DelayService {
   #tableText(): string {
     return JSON.stringify([...this.#current().offsetTable])
   }
+}
+
+/** The message under its real topic and queue; null when the record does not name them. */
+function realMessage(record: Buffer): NewMessage | null {
+  const stored = decodeRecord(record)
+  const topic = getProperty(stored.properties, 'REAL_TOPIC')
+  const queueId = Number(getProperty(stored.properties, 'REAL_QID'))
+  if (topic === undefined || topic === SCHEDULE_TOPIC || topic === TopicName.TRANS_HALF || !Number.isInteger(queueId)) return null
+  const message = copyOf(stored, stored.properties)
+  message.topic = topic
+  message.queueId = queueId
+  return message
 }

@@ -1,23 +1,10 @@
-import { javaHashCode } from '@cometmq/remoting'
-
 /** Keeps a message by the low 32 bits of its consume queue tags code; undefined keeps all. */
 export type TagFilter = ((tagsCode: number) => boolean) | undefined
 
 /**
- * A TAG expression (spec remoting, 3.3.3): null, empty or `*` = all; otherwise tags joined by `||`. Filtering is by hash and may
- * keep too much: clients compare the strings.
+ * By hash, so it may keep too much: clients compare the strings (spec store, 11.2).
+ * @param codes hashes of the wanted tags; none of them means all.
  */
-export function tagFilter(expression: string | undefined): TagFilter {
-  if (expression === undefined || expression === '' || expression === '*') return undefined
-  const codes = expression
-    .split('||')
-    .map(tag => tag.trim())
-    .filter(tag => tag !== '')
-    .map(javaHashCode)
-  return codeFilter(codes)
-}
-
-/** @param codes hashes of the wanted tags; none of them means all. */
 export function codeFilter(codes: readonly number[]): TagFilter {
   if (codes.length === 0) return undefined
   if (codes.length === 1) {

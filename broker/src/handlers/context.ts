@@ -2,7 +2,6 @@ import type { Clock, Logger } from '@cometmq/remoting'
 import type { BrokerConfig } from '../config.ts'
 import type { AckGate } from '../delivery/ack-gate.ts'
 import type { DelayLevels } from '../delivery/delay-levels.ts'
-import type { OffsetMessageIds } from '../delivery/offset-msg-id.ts'
 import type { Clients, Groups, Offsets, QueueLocks, Topics } from '../registry/types.ts'
 import type { BrokerStats } from '../stats/broker-stats.ts'
 import type { Store } from '../store/types.ts'
@@ -21,15 +20,22 @@ export interface Broker {
   readonly clients: Clients
   readonly locks: QueueLocks
   readonly gate: AckGate
-  readonly messageIds: OffsetMessageIds
+  /** Message id of the record at a position. */
+  readonly messageIdOf: (physicalOffset: number) => string
   readonly delayLevels: DelayLevels
   readonly stats: BrokerStats
+  /** A UNIQ_KEY for a message that has none. */
+  uniqueId(): string
   /** 0 (inclusive) to 1. */
   random(): number
   /** Why sends are refused (shutting down); null when they are accepted. */
   refusingSends(): string | null
   /** Resolves when the name servers know the topics of this moment, or after a try that failed (it is repeated). */
   announceTopics(): Promise<void>
+  /** Java properties text of the whole configuration, sorted by key. */
+  configText(): string
+  /** Takes changed values; throws CommandError for a value that cannot be read. */
+  updateConfig(changes: Readonly<Record<string, string>>): Promise<void>
   /** Numbers of the delay service, per level, for request 28 and 45. */
   delayProgress(): { level: number; consumed: number; max: number }[]
   delayOffsetsJson(): string

@@ -1,6 +1,6 @@
-import { PullSysFlag, ResponseCode, isOneway, pullMessageRequest, pullMessageResponse, type PullMessageRequest, type PullMessageResponseInput, type Command, type Handler, type Peer, type Reply, type SubscriptionGroupConfig, type TopicConfig } from '@cometmq/remoting'
+import { PullSysFlag, ResponseCode, isOneway, parseTagExpression, pullMessageRequest, pullMessageResponse, type PullMessageRequest, type PullMessageResponseInput, type Command, type Handler, type Peer, type Reply, type SubscriptionGroupConfig, type TopicConfig } from '@cometmq/remoting'
 import { LongPoll } from '../delivery/long-poll.ts'
-import { codeFilter, tagFilter, type TagFilter } from '../delivery/tag-filter.ts'
+import { codeFilter, type TagFilter } from '../delivery/tag-filter.ts'
 import type { GetResult, GetStatus } from '../store/types.ts'
 import type { Broker } from './context.ts'
 import { shown } from './fields.ts'
@@ -253,17 +253,16 @@ class Puller {
     }
     if (!isTagExpression(subscription.expressionType)) return this.#noSql()
     if (subscription.classFilterMode || (asked.sysFlag & PullSysFlag.CLASS_FILTER) !== 0 || subscription.subString === '*') return undefined
-    return subscription.codeSet.length > 0 ? codeFilter(subscription.codeSet) : tagFilter(subscription.subString)
+    return codeFilter(subscription.codeSet.length > 0 ? subscription.codeSet : (parseTagExpression(subscription.subString)?.codes ?? []))
   }
 
   #byExpression(asked: PullMessageRequest): TagFilter | Reply {
     const { subscription: expression, expressionType, sysFlag } = asked
     if (!isTagExpression(expressionType)) return this.#noSql()
     if ((sysFlag & PullSysFlag.CLASS_FILTER) !== 0) return undefined
-    if (expression !== undefined && expression !== '' && expression.split('||').every(tag => tag.trim() === '')) {
-      return refused(ResponseCode.SUBSCRIPTION_PARSE_FAILED, `parse the consumer's subscription failed: "${shown(expression)}" has no tag`)
-    }
-    return tagFilter(expression)
+    const parsed = parseTagExpression(expression)
+    if (parsed !== null) return codeFilter(parsed.codes)
+    return refused(ResponseCode.SUBSCRIPTION_PARSE_FAILED, `parse the consumer's subscription failed: "${shown(expression ?? '')}" names no tag`)
   }
 
   #noSql(): Reply {

@@ -1,7 +1,6 @@
-import { ResponseCode, type TopicConfig } from '@cometmq/remoting'
+import { RETRY_PREFIX, ResponseCode, dlqTopic, type TopicConfig } from '@cometmq/remoting'
 import type { Broker } from './context.ts'
 import type { SendFields } from './send-fields.ts'
-import { RETRY_PREFIX, dlqTopicOf } from './topic-names.ts'
 
 /** From this protocol version (V3_4_9) on the client's own maxReconsumeTimes counts. */
 const KNOWS_MAX_RECONSUME_TIMES = 121
@@ -28,4 +27,4 @@ export function maxReconsumeTimes(version: number, asked: number, ofGroup: numbe
   return version >= KNOWS_MAX_RECONSUME_TIMES && asked >= 0 ? asked : ofGroup
 }
 
-export const deadLetterTopic = (broker: Broker, group: string): TopicConfig => broker.topics.ensure(dlqTopicOf(group), 1, READ_AND_WRITE)
+export const deadLetterTopic = (broker: Broker, group: string): TopicConfig => broker.topics.ensure(dlqTopic(group), 1, READ_AND_WRITE)

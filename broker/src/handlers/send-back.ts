@@ -1,12 +1,23 @@
-import { ResponseCode, consumerSendMsgBackRequest, isOneway, type Command, type Handler, type Peer, type Reply } from '@cometmq/remoting'
-import { copyRecord, type RecordCopy } from '../delivery/record-copy.ts'
-import { offsetMessageIds } from '../delivery/offset-msg-id.ts'
-import type { Broker } from './context.ts'
-import { randomBelow } from './context.ts'
-import { propertyOf, property, withProperty, withoutProperties, newKnownProperties, scanProperties, joinProperties } from '../delivery/properties.ts'
+import {
+  ResponseCode,
+  appendProperties,
+  consumerSendMsgBackRequest,
+  decodeRecord,
+  getProperty,
+  isOneway,
+  offsetMessageId,
+  retryTopic,
+  type Command,
+  type Handler,
+  type MessageRecord,
+  type Peer,
+  type Reply,
+} from '@cometmq/remoting'
+import { property, withoutProperties } from '../delivery/known-properties.ts'
+import { copyOf } from '../delivery/record-copy.ts'
+import { randomBelow, type Broker } from './context.ts'
 import { deadLetterTopic, maxReconsumeTimes } from './retry.ts'
 import { schedule } from './schedule.ts'
-import { retryTopicOf } from './topic-names.ts'
 
 const READ_AND_WRITE = 6
 const UNIT_SUBSCRIBER = 2
@@ -46,56 +57,38 @@ async function sendBack(broker: Broker, request: Command, peer: Peer): Promise<R
   if (overloaded !== null) return { code: ResponseCode.SYSTEM_BUSY, remark: overloaded }
   if (config.retryQueueNums <= 0) return { code: ResponseCode.SUCCESS }
   const sysFlag = unitMode ? UNIT_SUBSCRIBER : 0
-  const retryTopic = broker.topics.ensure(retryTopicOf(group), config.retryQueueNums, READ_AND_WRITE, sysFlag)
+  const retry = broker.topics.ensure(retryTopic(group), config.retryQueueNums, READ_AND_WRITE, sysFlag)
   const record = await broker.store.read(offset)
   if (record === null) return { code: ResponseCode.SYSTEM_ERROR, remark: `look message by offset failed, ${offset}: no message starts there` }
 
-  const message = copyRecord(record)
+  const stored = decodeRecord(record)
   const max = maxReconsumeTimes(request.version, askedMax ?? -1, config.retryMaxTimes)
-  const originalTopic = message.topic
-  const level = retryLevel(message, delayLevel, max)
-  message.properties = retryProperties(message, level)
-  fillIndexed(message)
-  if (level < 0) {
-    const dlq = deadLetterTopic(broker, group)
-    message.topic = dlq.topicName
-    message.queueId = randomBelow(broker, dlq.writeQueueNums)
-  } else {
-    message.topic = retryTopic.topicName
-    message.queueId = randomBelow(broker, retryTopic.writeQueueNums)
-  }
+  const level = retryLevel(stored, delayLevel, max)
+  const target = level < 0 ? deadLetterTopic(broker, group) : retry
+  const message = copyOf(stored, retryProperties(stored, level))
+  message.topic = target.topicName
+  message.queueId = randomBelow(broker, Math.max(1, target.writeQueueNums))
   message.reconsumeTimes++
-  message.preparedTransactionOffset = 0
   const capped = broker.delayLevels.parse(String(level))
   const result = broker.store.append(capped > 0 ? schedule(broker, message, capped) : message)
   if (result.status !== 'PUT_OK') return { code: ResponseCode.SYSTEM_ERROR, remark: `${result.status}: ${result.reason}` }
-  broker.stats.sentBack(originalTopic, group)
+  broker.stats.sentBack(stored.topic, group)
   if (isOneway(request)) broker.gate.appended(result.endOffset)
   else broker.gate.addBare(peer, request.opaque, result.endOffset)
   return null
 }
 
 /** -1: dead letter. */
-function retryLevel(message: RecordCopy, asked: number, max: number): number {
-  if (asked < 0 || message.reconsumeTimes >= max) return -1
-  return asked === 0 ? FIRST_RETRY_LEVEL + message.reconsumeTimes : asked
+function retryLevel(stored: MessageRecord, asked: number, max: number): number {
+  if (asked < 0 || stored.reconsumeTimes >= max) return -1
+  return asked === 0 ? FIRST_RETRY_LEVEL + stored.reconsumeTimes : asked
 }
 
-function retryProperties(message: RecordCopy, level: number): string {
-  let properties = withoutProperties(message.properties, ['DELAY', 'WAIT'])
-  if (propertyOf(properties, 'RETRY_TOPIC') === '') properties += property('RETRY_TOPIC', message.topic)
-  if (propertyOf(properties, 'ORIGIN_MESSAGE_ID') === '') {
-    const id = offsetMessageIds(message.storeHost).of(message.physicalOffset)
-    properties = withProperty(properties, 'ORIGIN_MESSAGE_ID', id)
+function retryProperties(stored: MessageRecord, level: number): string {
+  let added = property('WAIT', 'false') + property('DELAY', String(Math.max(0, level)))
+  if (getProperty(stored.properties, 'RETRY_TOPIC') === undefined) added += property('RETRY_TOPIC', stored.topic)
+  if (getProperty(stored.properties, 'ORIGIN_MESSAGE_ID') === undefined) {
+    added += property('ORIGIN_MESSAGE_ID', offsetMessageId(stored.storeHost, stored.physicalOffset))
   }
-  return joinProperties(properties, property('WAIT', 'false') + property('DELAY', String(Math.max(0, level))))
-}
-
-const known = newKnownProperties()
-
-function fillIndexed(message: RecordCopy): void {
-  scanProperties(message.properties, known)
-  message.tags = known.tags
-  message.keys = known.keys
-  message.uniqKey = known.uniqKey
+  return appendProperties(withoutProperties(stored.properties, ['DELAY', 'WAIT']), added)
 }

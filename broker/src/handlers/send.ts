@@ -1,16 +1,25 @@
-import type { Command, Handler, Peer, Reply, TopicConfig } from '@cometmq/remoting'
-import { ResponseCode, isOneway } from '@cometmq/remoting'
+import {
+  MessageFormatError,
+  ResponseCode,
+  appendProperties,
+  decodeBatch,
+  isOneway,
+  isRetryTopic,
+  isSendForbiddenTopic,
+  topicNameFault,
+  type Command,
+  type Handler,
+  type Peer,
+  type Reply,
+  type TopicConfig,
+} from '@cometmq/remoting'
+import { newKnownProperties, property, scanProperties, withoutProperties } from '../delivery/known-properties.ts'
 import type { NewBatch, NewMessage, PutResult } from '../store/types.ts'
-import { splitBatch } from './batch-body.ts'
-import type { Broker } from './context.ts'
+import { randomBelow, type Broker } from './context.ts'
 import { putCode } from './put-code.ts'
-import { joinProperties, newKnownProperties, property, scanProperties, withoutProperties } from '../delivery/properties.ts'
 import { deadLetterTopic, retryDestination } from './retry.ts'
 import { schedule } from './schedule.ts'
 import { newSendFields, readLongNames, readShortNames } from './send-fields.ts'
-import { SEND_FORBIDDEN, isRetryTopic, topicProblem } from './topic-names.ts'
-import { randomBelow } from './context.ts'
-import { createUniqueId } from './unique-id.ts'
 
 /** 0 none, 4 prepared, 8 commit, 12 rollback. */
 const TRANSACTION_BITS = 0xc
@@ -80,7 +89,7 @@ class Sender {
     if (unreadable !== null) return this.#error(ResponseCode.SYSTEM_ERROR, `request ${request.code}: ${unreadable}`)
     const config = broker.topics.get(fields.topic) ?? this.#missingTopic()
     if ('code' in config) return config
-    if (SEND_FORBIDDEN.has(fields.topic)) {
+    if (isSendForbiddenTopic(fields.topic)) {
       return this.#error(ResponseCode.NO_PERMISSION, `Sending message to topic[${fields.topic}] is forbidden.`)
     }
     const queueProblem = this.#chooseQueue(config)
@@ -120,10 +129,10 @@ class Sender {
 
     let uniqKey = known.uniqKey
     if (uniqKey === '') {
-      uniqKey = createUniqueId(broker)
-      properties = joinProperties(properties, property('UNIQ_KEY', uniqKey))
+      uniqKey = broker.uniqueId()
+      properties = appendProperties(properties, property('UNIQ_KEY', uniqKey))
     }
-    message.properties = joinProperties(properties, this.#added)
+    message.properties = appendProperties(properties, this.#added)
     message.flag = fields.flag
     message.sysFlag = fields.sysFlag
     message.bornTimestamp = fields.bornTimestamp
@@ -167,7 +176,7 @@ class Sender {
       return this.#error(ResponseCode.MESSAGE_ILLEGAL, `the batch has ${body.length} bytes, maxMessageSize is ${broker.config.maxMessageSize}; send smaller batches`)
     }
     const header = known.brokerOwned ? withoutProperties(fields.properties, BROKER_OWNED) : fields.properties
-    const elements = splitBatch(body, joinProperties(header, this.#added))
+    const elements = batchElements(body, appendProperties(header, this.#added))
     if (typeof elements === 'string') return this.#error(ResponseCode.MESSAGE_ILLEGAL, elements)
     const batch: NewBatch = {
       topic: fields.topic,
@@ -186,7 +195,7 @@ class Sender {
     broker.stats.put(fields.topic, broker.config.brokerClusterName, batch.elements.length, result.endOffset - result.physicalOffset)
     if (isOneway(request)) broker.gate.appended(result.endOffset)
     else {
-      const ids = broker.messageIds.ofAll(result.physicalOffsets)
+      const ids = result.physicalOffsets.map(broker.messageIdOf).join(',')
       broker.gate.addBatch(peer, request.opaque, ids, result.endOffset, batch.queueId, result.queueOffset, batchKey, this.#syncFlush && wait)
     }
     return undefined
@@ -196,9 +205,9 @@ class Sender {
   #missingTopic(): TopicConfig | Reply {
     const broker = this.#broker
     const fields = this.#fields
-    const problem = topicProblem(fields.topic)
+    const problem = topicNameFault(fields.topic)
     if (problem !== null) return this.#error(ResponseCode.INVALID_PARAMETER, problem)
-    if (SEND_FORBIDDEN.has(fields.topic)) {
+    if (isSendForbiddenTopic(fields.topic)) {
       return this.#error(ResponseCode.NO_PERMISSION, `Sending message to topic[${fields.topic}] is forbidden.`)
     }
     const sysFlag = fields.unitMode ? (isRetryTopic(fields.topic) ? 2 : 1) : 0
@@ -252,5 +261,25 @@ class Sender {
 
   #error(code: number, remark: string): Reply {
     return { code, remark, ext: this.#errorExt }
+  }
+}
+
+const knownOfElement = newKnownProperties()
+
+/**
+ * Elements of a batch, each with all properties of the request's header behind its own, as RocketMQ 5.3.3 stores them (spec store,
+ * 2.6). A string: why the body cannot be read.
+ */
+function batchElements(body: Buffer, headerProperties: string): NewBatch['elements'] | string {
+  try {
+    return decodeBatch(body).map(element => {
+      const properties = appendProperties(element.properties, headerProperties)
+      scanProperties(properties, knownOfElement)
+      const { tags, uniqKey, keys } = knownOfElement
+      return { flag: element.flag, body: element.body, properties, tags, uniqKey, keys }
+    })
+  } catch (error) {
+    if (error instanceof MessageFormatError) return `batch body: ${error.message}`
+    throw error
   }
 }

@@ -1,9 +1,8 @@
-import { CommandError, ResponseCode, createTopicRequest, getTopicConfigRequest, topicRequest, type Command, type Handler, type Reply, type TopicConfig } from '@cometmq/remoting'
+import { CommandError, ResponseCode, createTopicRequest, popRetryTopic, retryTopic, topicNameFault, getTopicConfigRequest, topicRequest, type Command, type Handler, type Reply, type TopicConfig } from '@cometmq/remoting'
 import type { Broker } from './context.ts'
 import { jsonBody, shown } from './fields.ts'
 import { double, jsonReply, queueMap, textReply } from './json-bodies.ts'
 import { alterAttributes } from './topic-attributes.ts'
-import { retryTopicOf, topicProblem } from './topic-names.ts'
 
 /** Queues of one topic; each costs a file of the consume queue once it is used. */
 const MAX_QUEUES_PER_TOPIC = 65_536
@@ -124,7 +123,7 @@ function withDefaults(given: Partial<TopicConfig>): TopicConfig {
 }
 
 function refuseBadName(broker: Broker, name: string): void {
-  const problem = topicProblem(name)
+  const problem = topicNameFault(name)
   if (problem !== null) throw new CommandError(ResponseCode.INVALID_PARAMETER, problem)
   if (broker.topics.isSystem(name)) {
     throw new CommandError(ResponseCode.INVALID_PARAMETER, `The topic[${name}] is conflict with system topic.`)
@@ -154,6 +153,6 @@ function checkTopic(broker: Broker, config: TopicConfig): TopicConfig {
  * topic of a group whose name ends like that: such a one is kept.
  */
 function popRetryTopicsOf({ topics, groups }: Broker, group: string, topic: string): string[] {
-  const names = groups.get(`${group}_${topic}`) === undefined ? [retryTopicOf(`${group}_${topic}`)] : []
-  return [...names, retryTopicOf(`${group}+${topic}`)].filter(name => topics.get(name) !== undefined)
+  const names = groups.get(`${group}_${topic}`) === undefined ? [popRetryTopic(group, topic)] : []
+  return [...names, retryTopic(`${group}+${topic}`)].filter(name => topics.get(name) !== undefined)
 }

@@ -1,9 +1,5 @@
-/**
- * Work on the property string `name 0x01 value 0x02 …` without taking it apart into a map (spec remoting, 5.4). A later
- * one of two equal names wins; a segment without name or value does not count.
- */
-const NAME_END = '\u0001'
-const VALUE_END = '\u0002'
+import { NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR, removeProperty } from '@cometmq/remoting'
+
 
 /** What a send needs to know of a message's properties. One object is used again and again. */
 export interface KnownProperties {
@@ -41,7 +37,10 @@ export function newKnownProperties(): KnownProperties {
   }
 }
 
-/** Fills `into` from `properties`, in one pass. */
+/**
+ * Fills `into` from a property string, in one pass and without a map (spec remoting, 5.4). A later one of two equal names wins;
+ * a pair without name or value does not count.
+ */
 export function scanProperties(properties: string, into: KnownProperties): void {
   into.tags = into.keys = into.uniqKey = into.delay = into.timer = into.retryTopic = ''
   into.wait = true
@@ -49,9 +48,9 @@ export function scanProperties(properties: string, into: KnownProperties): void 
   let start = 0
   const length = properties.length
   while (start < length) {
-    let end = properties.indexOf(VALUE_END, start)
+    let end = properties.indexOf(PROPERTY_SEPARATOR, start)
     if (end < 0) end = length
-    const split = properties.indexOf(NAME_END, start)
+    const split = properties.indexOf(NAME_VALUE_SEPARATOR, start)
     if (split < 0) return
     if (split > start && split + 1 < end) note(properties, start, split, end, into)
     start = end + 1
@@ -109,44 +108,12 @@ function note(properties: string, start: number, split: number, end: number, int
 
 const isFalse = (properties: string, start: number, end: number): boolean => properties.slice(start, end).toLowerCase() === 'false'
 
-/** The value of the last property of that name, or ''. */
-export function propertyOf(properties: string, name: string): string {
-  let found = ''
-  eachSegment(properties, (start, split, end) => {
-    if (split - start === name.length && properties.startsWith(name, start)) found = properties.slice(split + 1, end)
-  })
-  return found
-}
-
-/** The string without any property of these names. */
+/** `properties` without any pair of these names. */
 export function withoutProperties(properties: string, names: readonly string[]): string {
-  let kept = ''
-  eachSegment(properties, (start, split, end) => {
-    if (!names.includes(properties.slice(start, split))) kept += properties.slice(start, end) + VALUE_END
-  })
-  return kept
+  let rest = properties
+  for (const name of names) if (rest.includes(name)) rest = removeProperty(rest, name)
+  return rest
 }
 
-/** The string with exactly one property `name`, set to `value`. */
-export function withProperty(properties: string, name: string, value: string): string {
-  return withoutProperties(properties, [name]) + property(name, value)
-}
-
-/** Joins two property strings; 4.9 clients leave out the last separator. */
-export function joinProperties(properties: string, more: string): string {
-  if (properties.length === 0 || more.length === 0) return properties + more
-  return properties.charCodeAt(properties.length - 1) === 2 ? properties + more : properties + VALUE_END + more
-}
-
-export const property = (name: string, value: string): string => name + NAME_END + value + VALUE_END
-
-function eachSegment(properties: string, visit: (start: number, split: number, end: number) => void): void {
-  let start = 0
-  while (start < properties.length) {
-    let end = properties.indexOf(VALUE_END, start)
-    if (end < 0) end = properties.length
-    const split = properties.indexOf(NAME_END, start)
-    if (split > start && split + 1 < end) visit(start, split, end)
-    start = end + 1
-  }
-}
+/** One pair as it stands in a property string. */
+export const property = (name: string, value: string): string => name + NAME_VALUE_SEPARATOR + value + PROPERTY_SEPARATOR
