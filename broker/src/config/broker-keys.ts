@@ -1,0 +1,68 @@
+import { bool, int, key, matching, oneOf, text, type KeyTable } from './keys.ts'
+
+/** Keys of RocketMQ's BrokerConfig, BrokerIdentity and NettyServerConfig that have an effect here (spec store, 12.4). */
+const INT_MAX = 2_147_483_647
+const port = int(0, 65_535)
+const milliseconds = int(0, INT_MAX)
+const name = matching(/^[%|a-zA-Z0-9_.-]{1,100}$/, '1 to 100 letters, digits and %|-_.')
+const runtime = true
+
+export const brokerKeys = {
+  brokerClusterName: key(name, 'DefaultCluster', 'cluster this broker belongs to'),
+  brokerName: key(name, environment => environment.hostName, 'name of this broker in routes'),
+  brokerId: key(int(0, 0), 0, 'place in the replica group; 0 is the master', { differs: 'only 0: this release has no slaves' }),
+  brokerRole: key(oneOf('ASYNC_MASTER'), 'ASYNC_MASTER', 'role in the replica group', {
+    differs: 'only ASYNC_MASTER: this release has no replication',
+  }),
+  brokerIP1: key(text, environment => environment.address, 'address told to clients'),
+  brokerIP2: key(text, environment => environment.address, 'address told to slaves'),
+  listenPort: key(port, 10_911, 'port for clients; 0 takes a free one'),
+  bindAddress: key(text, '0.0.0.0', 'address listened on'),
+  namesrvAddr: key(text, environment => environment.variables['NAMESRV_ADDR'] ?? '', 'name servers, host:port separated by ;'),
+  haListenPort: key(
+    port,
+    (_, values) => (values['listenPort'] === 0 ? 0 : Math.min(65_535, Number(values['listenPort']) + 1)),
+    'port told to slaves',
+    {
+      differs: 'announced, not listened on',
+    },
+  ),
+  serverChannelMaxIdleTimeSeconds: key(int(1, INT_MAX), 120, 'a connection silent in both directions this long is closed', {
+    unit: 's',
+  }),
+
+  autoCreateTopicEnable: key(bool, true, 'topics are created by sending to them'),
+  defaultTopicQueueNums: key(int(1, 1024), 8, 'queues of TBW102, the most an auto-created topic gets'),
+  autoCreateSubscriptionGroup: key(bool, true, 'consumer groups are created by using them', { runtime }),
+  brokerPermission: key(int(0, 7), 6, 'what clients may do on this broker: 4 read, 2 write', { runtime }),
+  clusterTopicEnable: key(bool, true, 'the topic named after the cluster can be used'),
+  brokerTopicEnable: key(bool, true, 'the topic named after the broker can be used'),
+  traceTopicEnable: key(bool, false, 'creates the trace topic at start'),
+  msgTraceTopicName: key(name, 'RMQ_SYS_TRACE_TOPIC', 'name of the trace topic'),
+  traceOn: key(bool, true, 'tells clients to send traces', { runtime }),
+  regionId: key(text, 'DefaultRegion', 'region written into messages'),
+  reviveQueueNum: key(int(1, 1024), 8, 'queues of the topic rmq_sys_REVIVE_LOG_<cluster>'),
+  timerWheelEnable: key(bool, true, 'creates the topic rmq_sys_wheel_timer', {
+    differs: 'no timers beyond the delay levels in this release',
+  }),
+  rejectTransactionMessage: key(bool, false, 'transactional messages are refused', { runtime }),
+  notifyConsumerIdsChangedEnable: key(bool, true, 'members of a group are told when it changes', { runtime }),
+
+  longPollingEnable: key(bool, true, 'a pull that finds nothing waits as long as its client asks', { runtime }),
+  shortPollingTimeMills: key(milliseconds, 1000, 'how long it waits when longPollingEnable=false', { unit: 'ms', runtime }),
+  flushConsumerOffsetInterval: key(int(100, INT_MAX), 5000, 'consumer offsets are saved this often', { unit: 'ms' }),
+  useServerSideResetOffset: key(bool, true, 'an offset reset is kept here until the next pull takes it', { runtime }),
+  maxMsgsNumBatch: key(int(1, 10_000), 64, 'messages one key query returns at most', { runtime }),
+
+  registerNameServerPeriod: key(
+    int(0, INT_MAX),
+    30_000,
+    'registration at the name servers is repeated this often; 10 s to 60 s',
+    { unit: 'ms' },
+  ),
+  registerBrokerTimeoutMills: key(int(100, INT_MAX), 24_000, 'a registration without an answer for this long has failed', {
+    unit: 'ms',
+    runtime,
+  }),
+  configBlackList: key(text, 'configBlackList;brokerConfigPath', 'keys that request 25 may not change, separated by ;'),
+} as const satisfies KeyTable
