@@ -127,7 +127,7 @@ function apply(
 }
 
 const keyOf = (schema: Schema<KeyTable>, name: string): Key | undefined =>
-  Object.hasOwn(schema.keys, name) ? (schema.keys[name] as Key) : undefined
+  Object.hasOwn(schema.keys, name) ? (schema.keys[name]) : undefined
 
 function didYouMean(schema: Schema<KeyTable>, name: string): string {
   const nearest = nearestName(name, [...Object.keys(schema.keys), ...schema.ignored])
@@ -137,7 +137,7 @@ function didYouMean(schema: Schema<KeyTable>, name: string): string {
 /** Defaults of later keys see the values of earlier ones. */
 function inTableOrder(keys: KeyTable, given: Record<string, Value>, environment: Environment): Record<string, Value> {
   const values: Record<string, Value> = {}
-  for (const [name, row] of Object.entries(keys) as [string, Key][]) {
+  for (const [name, row] of Object.entries<Key>(keys)) {
     values[name] = given[name] ?? (typeof row.default === 'function' ? row.default(environment, values) : row.default)
   }
   return values

@@ -176,7 +176,8 @@ export class ClientTable implements Clients {
 
   #rememberProducer(channel: Member): void {
     let peers = this.#producersById.get(channel.clientId)
-    if (peers === undefined) this.#producersById.set(channel.clientId, (peers = new Map()))
+    if (peers === undefined)
+      this.#producersById.set(channel.clientId, (peers = new Map<number, { channel: Member; groups: number }>()))
     const entry = peers.get(channel.peer.id)
     if (entry === undefined) peers.set(channel.peer.id, { channel, groups: 1 })
     else entry.groups++

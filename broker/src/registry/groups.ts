@@ -1,19 +1,19 @@
-import { CommandError, type Clock, type DataVersion, type Logger, type SubscriptionGroupConfig } from '@cometmq/remoting'
+import {
+  asBoolean,
+  asNumber,
+  asRecord,
+  asStringRecord,
+  emptyRecord,
+  CommandError,
+  type JsonObject,
+  type Clock,
+  type DataVersion,
+  type Logger,
+  type SubscriptionGroupConfig,
+} from '@cometmq/remoting'
 import { ConfigFile, loadConfigFile } from '../store/config-file.ts'
 import type { Disk } from '../store/disk.ts'
-import {
-  bool,
-  int,
-  newRecord,
-  object,
-  optionalObject,
-  readDataVersion,
-  readObject,
-  texts,
-  unknownMembers,
-  writeJson,
-  type JsonObject,
-} from './json.ts'
+import { readDataVersion, readFileObject, unknownMembers, writeFileObject } from './json.ts'
 import { isSystemGroup, SYSTEM_GROUPS } from './system-names.ts'
 import type { Groups } from './types.ts'
 
@@ -132,7 +132,7 @@ export class GroupTable implements Groups {
   }
 
   forbiddenTable(): Record<string, Record<string, number>> {
-    const table = newRecord<Record<string, number>>()
+    const table = emptyRecord<Record<string, number>>()
     for (const [group, topics] of this.#loaded.forbidden) table[group] = Object.fromEntries(topics)
     return table
   }
@@ -175,9 +175,9 @@ export class GroupTable implements Groups {
   }
 
   #encode(): string {
-    const table = newRecord<unknown>()
+    const table = emptyRecord<unknown>()
     for (const [name, config] of this.#groups) table[name] = { ...this.#loaded.unknownOf.get(name), ...config }
-    return writeJson({
+    return writeFileObject({
       ...this.#loaded.unknown,
       dataVersion: this.#loaded.version,
       forbiddenTable: this.forbiddenTable(),
@@ -197,31 +197,31 @@ function nothingLoaded(clock: Clock): Loaded {
 }
 
 function readGroup(groupName: string, from: JsonObject): SubscriptionGroupConfig {
-  const policy = optionalObject(from, 'groupRetryPolicy')
+  const policy = asRecord(from['groupRetryPolicy'], 'groupRetryPolicy')
   const subscriptions = from['subscriptionDataSet']
   return {
     groupName,
-    consumeEnable: bool(from, 'consumeEnable', true),
-    consumeFromMinEnable: bool(from, 'consumeFromMinEnable', true),
-    consumeBroadcastEnable: bool(from, 'consumeBroadcastEnable', true),
-    consumeMessageOrderly: bool(from, 'consumeMessageOrderly', false),
-    retryQueueNums: int(from, 'retryQueueNums', 1),
-    retryMaxTimes: int(from, 'retryMaxTimes', 16),
+    consumeEnable: asBoolean(from['consumeEnable'], 'consumeEnable', true),
+    consumeFromMinEnable: asBoolean(from['consumeFromMinEnable'], 'consumeFromMinEnable', true),
+    consumeBroadcastEnable: asBoolean(from['consumeBroadcastEnable'], 'consumeBroadcastEnable', true),
+    consumeMessageOrderly: asBoolean(from['consumeMessageOrderly'], 'consumeMessageOrderly', false),
+    retryQueueNums: asNumber(from['retryQueueNums'], 'retryQueueNums', 1),
+    retryMaxTimes: asNumber(from['retryMaxTimes'], 'retryMaxTimes', 16),
     groupRetryPolicy: Object.keys(policy).length === 0 ? { type: 'CUSTOMIZED' } : policy,
-    brokerId: int(from, 'brokerId', 0),
-    whichBrokerWhenConsumeSlowly: int(from, 'whichBrokerWhenConsumeSlowly', 1),
-    notifyConsumerIdsChangedEnable: bool(from, 'notifyConsumerIdsChangedEnable', true),
-    groupSysFlag: int(from, 'groupSysFlag', 0),
-    consumeTimeoutMinute: int(from, 'consumeTimeoutMinute', 15),
-    attributes: texts(from, 'attributes'),
-    ...(Array.isArray(subscriptions) ? { subscriptionDataSet: subscriptions as unknown[] } : {}),
+    brokerId: asNumber(from['brokerId'], 'brokerId'),
+    whichBrokerWhenConsumeSlowly: asNumber(from['whichBrokerWhenConsumeSlowly'], 'whichBrokerWhenConsumeSlowly', 1),
+    notifyConsumerIdsChangedEnable: asBoolean(from['notifyConsumerIdsChangedEnable'], 'notifyConsumerIdsChangedEnable', true),
+    groupSysFlag: asNumber(from['groupSysFlag'], 'groupSysFlag'),
+    consumeTimeoutMinute: asNumber(from['consumeTimeoutMinute'], 'consumeTimeoutMinute', 15),
+    attributes: asStringRecord(from['attributes'], 'attributes'),
+    ...(Array.isArray(subscriptions) ? { subscriptionDataSet: subscriptions } : {}),
   }
 }
 
 const GROUP_MEMBERS = [...Object.keys(newGroup('')), 'subscriptionDataSet']
 
 function decode(content: string): Loaded {
-  const file = readObject(content)
+  const file = readFileObject(content)
   const result: Loaded = {
     version: readDataVersion(file),
     groups: new Map(),
@@ -229,15 +229,15 @@ function decode(content: string): Loaded {
     unknown: unknownMembers(file, FILE_MEMBERS),
     unknownOf: new Map(),
   }
-  for (const [name, value] of Object.entries(optionalObject(file, 'subscriptionGroupTable'))) {
-    const entry = object(value, `group ${name}`)
+  for (const [name, value] of Object.entries(asRecord(file['subscriptionGroupTable'], 'subscriptionGroupTable'))) {
+    const entry = asRecord(value, `group ${name}`)
     result.groups.set(name, readGroup(name, entry))
     const unknown = unknownMembers(entry, GROUP_MEMBERS)
     if (Object.keys(unknown).length > 0) result.unknownOf.set(name, unknown)
   }
-  for (const [group, value] of Object.entries(optionalObject(file, 'forbiddenTable'))) {
-    const topics = object(value, `forbiddenTable ${group}`)
-    result.forbidden.set(group, new Map(Object.keys(topics).map(topic => [topic, int(topics, topic, 0)])))
+  for (const [group, value] of Object.entries(asRecord(file['forbiddenTable'], 'forbiddenTable'))) {
+    const topics = asRecord(value, `forbiddenTable ${group}`)
+    result.forbidden.set(group, new Map(Object.keys(topics).map(topic => [topic, asNumber(topics[topic], topic)])))
   }
   return result
 }

@@ -1,17 +1,16 @@
-import { CommandError, type Clock, type DataVersion, type Logger } from '@cometmq/remoting'
+import {
+  asNumber,
+  asRecord,
+  emptyRecord,
+  CommandError,
+  type JsonObject,
+  type Clock,
+  type DataVersion,
+  type Logger,
+} from '@cometmq/remoting'
 import { ConfigFile, loadConfigFile } from '../store/config-file.ts'
 import type { Disk } from '../store/disk.ts'
-import {
-  int,
-  newRecord,
-  object,
-  optionalObject,
-  readDataVersion,
-  readObject,
-  unknownMembers,
-  writeJson,
-  type JsonObject,
-} from './json.ts'
+import { readDataVersion, readFileObject, unknownMembers, writeFileObject } from './json.ts'
 import { QueueOffsets } from './queue-offsets.ts'
 import type { Offsets } from './types.ts'
 
@@ -96,7 +95,7 @@ export class OffsetTable implements Offsets {
     if (this.#resets.count > 0 && this.#resets.get(group, topic, queueId) !== -1) return false
     this.#set(this.#committed, group, topic, queueId, offset)
     this.#dirty = true
-    if (++this.#commits % COMMITS_PER_VERSION === 0) this.#nextVersion()
+    if (++this.#commits % COMMITS_PER_VERSION === 0) this.#stepVersion()
     return true
   }
 
@@ -153,7 +152,7 @@ export class OffsetTable implements Offsets {
   }
 
   table(): Record<string, Record<string, number>> {
-    const table = newRecord<Record<string, number>>()
+    const table = emptyRecord<Record<string, number>>()
     for (const { group, topic, queues } of this.#committed.entries()) table[`${topic}@${group}`] = Object.fromEntries(queues)
     return table
   }
@@ -179,10 +178,10 @@ export class OffsetTable implements Offsets {
 
   #removed(): void {
     this.#dirty = true
-    this.#nextVersion()
+    this.#stepVersion()
   }
 
-  #nextVersion(): void {
+  #stepVersion(): void {
     this.#loaded.version = {
       ...this.#loaded.version,
       counter: this.#loaded.version.counter + 1,
@@ -191,7 +190,7 @@ export class OffsetTable implements Offsets {
   }
 
   #encode(): string {
-    return writeJson({
+    return writeFileObject({
       ...this.#loaded.unknown,
       dataVersion: this.#loaded.version,
       offsetTable: Object.assign(this.table(), this.#loaded.setAside),
@@ -200,19 +199,19 @@ export class OffsetTable implements Offsets {
 }
 
 function decode(content: string): Loaded {
-  const file = readObject(content)
+  const file = readFileObject(content)
   const committed = new QueueOffsets()
-  const setAside = newRecord<unknown>()
-  for (const [key, value] of Object.entries(optionalObject(file, 'offsetTable'))) {
+  const setAside = emptyRecord<unknown>()
+  for (const [key, value] of Object.entries(asRecord(file['offsetTable'], 'offsetTable'))) {
     const [topic, group, ...more] = key.split('@')
     if (!topic || !group || more.length > 0) {
       setAside[key] = value
       continue
     }
-    const queues = object(value, `offsetTable ${key}`)
+    const queues = asRecord(value, `offsetTable ${key}`)
     for (const id of Object.keys(queues)) {
       if (!/^\d{1,9}$/.test(id)) throw new Error(`offsetTable ${key}: ${id} is not a queue id`)
-      committed.set(group, topic, Number(id), int(queues, id, 0))
+      committed.set(group, topic, Number(id), asNumber(queues[id], id))
     }
   }
   return { version: readDataVersion(file), committed, unknown: unknownMembers(file, FILE_MEMBERS), setAside }

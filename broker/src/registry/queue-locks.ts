@@ -67,7 +67,7 @@ export class LockTable implements QueueLocks {
       return false
     }
     let locks = this.#groups.get(group)
-    if (locks === undefined) this.#groups.set(group, (locks = new Map()))
+    if (locks === undefined) this.#groups.set(group, (locks = new Map<string, Lock>()))
     locks.set(key, lock)
     this.#count++
     return true

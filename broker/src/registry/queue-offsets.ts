@@ -65,7 +65,7 @@ export class QueueOffsets {
 
   #add(group: string, topic: string): Map<number, number> {
     let topics = this.#groups.get(group)
-    if (topics === undefined) this.#groups.set(group, (topics = new Map()))
+    if (topics === undefined) this.#groups.set(group, (topics = new Map<string, Map<number, number>>()))
     const queues = new Map<number, number>()
     topics.set(topic, queues)
     return queues

@@ -1,20 +1,20 @@
-import { CommandError, type Clock, type DataVersion, type Logger, type TopicConfig } from '@cometmq/remoting'
+import {
+  asBoolean,
+  asNumber,
+  asRecord,
+  asString,
+  asStringRecord,
+  emptyRecord,
+  CommandError,
+  type JsonObject,
+  type Clock,
+  type DataVersion,
+  type Logger,
+  type TopicConfig,
+} from '@cometmq/remoting'
 import { ConfigFile, loadConfigFile } from '../store/config-file.ts'
 import type { Disk } from '../store/disk.ts'
-import {
-  bool,
-  int,
-  newRecord,
-  object,
-  optionalObject,
-  readDataVersion,
-  readObject,
-  text,
-  texts,
-  unknownMembers,
-  writeJson,
-  type JsonObject,
-} from './json.ts'
+import { readDataVersion, readFileObject, unknownMembers, writeFileObject } from './json.ts'
 import {
   AUTO_CREATE_TEMPLATE,
   isSafeName,
@@ -188,15 +188,15 @@ export class TopicTable implements Topics {
   }
 
   #encode(): string {
-    const table = Object.assign(newRecord<unknown>(), this.#loaded.setAside)
+    const table = Object.assign(emptyRecord<unknown>(), this.#loaded.setAside)
     for (const [name, config] of this.#topics) table[name] = { ...this.#loaded.unknownOf.get(name), ...config }
-    return writeJson({ ...this.#loaded.unknown, dataVersion: this.#loaded.version, topicConfigTable: table })
+    return writeFileObject({ ...this.#loaded.unknown, dataVersion: this.#loaded.version, topicConfigTable: table })
   }
 }
 
 function nothingLoaded(clock: Clock): Loaded {
   const version = { counter: 0, stateVersion: 0, timestamp: clock.now() }
-  return { version, topics: new Map(), unknown: {}, unknownOf: new Map(), setAside: newRecord() }
+  return { version, topics: new Map(), unknown: {}, unknownOf: new Map(), setAside: emptyRecord() }
 }
 
 const newTopic = (topicName: string, queues: number, perm: number, topicSysFlag: number): TopicConfig => ({
@@ -214,31 +214,31 @@ const newTopic = (topicName: string, queues: number, perm: number, topicSysFlag:
 function readTopic(name: string, from: JsonObject): TopicConfig {
   return {
     topicName: name,
-    readQueueNums: int(from, 'readQueueNums', 16),
-    writeQueueNums: int(from, 'writeQueueNums', 16),
-    perm: int(from, 'perm', READ_WRITE),
-    topicFilterType: text(from, 'topicFilterType', 'SINGLE_TAG') === 'MULTI_TAG' ? 'MULTI_TAG' : 'SINGLE_TAG',
-    topicSysFlag: int(from, 'topicSysFlag', 0),
-    order: bool(from, 'order', false),
-    attributes: texts(from, 'attributes'),
+    readQueueNums: asNumber(from['readQueueNums'], 'readQueueNums', 16),
+    writeQueueNums: asNumber(from['writeQueueNums'], 'writeQueueNums', 16),
+    perm: asNumber(from['perm'], 'perm', READ_WRITE),
+    topicFilterType: asString(from['topicFilterType'], 'topicFilterType') === 'MULTI_TAG' ? 'MULTI_TAG' : 'SINGLE_TAG',
+    topicSysFlag: asNumber(from['topicSysFlag'], 'topicSysFlag'),
+    order: asBoolean(from['order'], 'order', false),
+    attributes: asStringRecord(from['attributes'], 'attributes'),
   }
 }
 
 function decode(content: string): Loaded {
-  const file = readObject(content)
+  const file = readFileObject(content)
   const result: Loaded = {
     version: readDataVersion(file),
     topics: new Map(),
     unknown: unknownMembers(file, FILE_MEMBERS),
     unknownOf: new Map(),
-    setAside: newRecord(),
+    setAside: emptyRecord(),
   }
-  for (const [name, value] of Object.entries(optionalObject(file, 'topicConfigTable'))) {
+  for (const [name, value] of Object.entries(asRecord(file['topicConfigTable'], 'topicConfigTable'))) {
     if (!isSafeName(name)) {
       result.setAside[name] = value
       continue
     }
-    const entry = object(value, `topic ${name}`)
+    const entry = asRecord(value, `topic ${name}`)
     result.topics.set(name, readTopic(name, entry))
     const unknown = unknownMembers(entry, TOPIC_MEMBERS)
     if (Object.keys(unknown).length > 0) result.unknownOf.set(name, unknown)
