@@ -91,7 +91,7 @@ export function header<const F extends Fields>(fields: F): HeaderTable<F> {
   }))
   return {
     decode: ext => decodeRows(rows, ext) as Decoded<F>,
-    encode: value => encodeRows(rows, value as Readonly<Record<string, FieldValue | null>>),
+    encode: value => encodeRows(rows, value),
     keys: rows.map(row => row.key),
   }
 }
