@@ -185,10 +185,17 @@ export class ConsumeQueues {
     })
   }
 
-  /** Removes rows of records from `position` on, in all queues. Nothing may be appended meanwhile. */
+  /**
+   * Removes rows of records from `position` on, in all queues; they do not come back. Nothing may be appended meanwhile, and the log
+   * must not go on before: rows of what it lost would point into what is written in that place.
+   */
   truncate(position: number): Promise<void> {
     return this.#exclusively(async () => {
-      await inParallel(this.all(), LOAD_CONCURRENCY, queue => queue.truncate(position))
+      await inParallel(this.all(), LOAD_CONCURRENCY, async queue => {
+        if (queue.maxPhysical <= position) return
+        await queue.truncate(position)
+        await queue.sync()
+      })
       this.#writtenTo = Math.min(this.#writtenTo, position)
       this.#syncedTo = Math.min(this.#syncedTo, position)
     })
@@ -219,7 +226,8 @@ export class ConsumeQueues {
     files.forget(path + '/')
     for (const each of unsyncedFolders) if (each === path || each.startsWith(path + '/')) unsyncedFolders.delete(each)
     await disk.remove(path)
-    unsyncedFolders.add(folder)
+    // Now, not with the next flush: what a crash brings back would be taken for the queues of a new topic of that name.
+    if ((await disk.stat(folder)) !== null) await disk.syncFolder(folder)
   }
 
   /** For a store without a log: all queues go. */
