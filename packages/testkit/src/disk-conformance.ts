@@ -20,7 +20,7 @@ export type DiskFactory = () => Promise<{
   disk: Disk
   /** An existing empty folder. */
   folder: string
-  dispose(): Promise<void>
+  dispose: () => Promise<void>
 }>
 
 /** What every Disk must do. Run over each implementation. */

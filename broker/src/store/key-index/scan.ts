@@ -27,7 +27,7 @@ export async function scanEntries(
   const { header, slots, trustedPosition } = known
   const scan: Scan = { count: 1, bytes: entryBytes, lastPhy: 0, lastSeconds: 0, stoppedAt: 'damage' }
   if (header.beginTimestamp <= 0) return scan // seconds of entries would mean nothing
-  const block = new Uint8Array(blockEntries * entryBytes)
+  const block = new Uint8Array(Math.min(blockEntries, geometry.entries) * entryBytes)
   const view = viewOf(block)
   while (scan.count < geometry.entries) {
     const wanted = Math.min(blockEntries, geometry.entries - scan.count)

@@ -60,7 +60,7 @@ export class SlotTable {
 
   /** Fills an empty table from a file. */
   async read(file: DiskFile, start: number): Promise<void> {
-    const block = Buffer.allocUnsafe(blockSlots * slotBytes)
+    const block = Buffer.allocUnsafeSlow(Math.min(blockSlots, this.#newest.length) * slotBytes)
     for (let first = 0; first < this.#newest.length; first += blockSlots) {
       const count = Math.min(blockSlots, this.#newest.length - first)
       const bytes = block.subarray(0, count * slotBytes)
