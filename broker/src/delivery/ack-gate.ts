@@ -9,9 +9,8 @@ export interface AckGateOptions {
   clock: Clock
   /** Message id of the record at a position (`offsetMessageIdsOf` the store host). */
   messageIdOf: (physicalOffset: number) => string
-  /** Header fields of every send answer: MSG_REGION and TRACE_ON. */
-  regionId: string
-  traceOn: string
+  /** MSG_REGION and TRACE_ON of every send answer, asked for each time. */
+  config: { readonly regionId: string; readonly traceOn: boolean }
   /** Answers waiting at the same time; the next send is refused with code 2. Default 100 000. */
   maxWaitingReplies?: number
   /** Log bytes appended and not yet written; the next send is refused with code 2. Default 256 MiB. */
@@ -28,8 +27,7 @@ export interface AckGateOptions {
  */
 export class AckGate {
   readonly #messageIdOf: (physicalOffset: number) => string
-  readonly #regionId: string
-  readonly #traceOn: string
+  readonly #config: { readonly regionId: string; readonly traceOn: boolean }
   readonly #clock: Clock
   /** Limit of `waiting`. */
   readonly maxWaiting: number
@@ -58,8 +56,7 @@ export class AckGate {
 
   constructor(options: AckGateOptions) {
     this.#messageIdOf = options.messageIdOf
-    this.#regionId = options.regionId
-    this.#traceOn = options.traceOn
+    this.#config = options.config
     this.#clock = options.clock
     this.maxWaiting = options.maxWaitingReplies ?? 100_000
     this.#maxUnwrittenBytes = options.maxUnwrittenBytes ?? 256 * 1024 * 1024
@@ -179,7 +176,7 @@ export class AckGate {
     let doomed = 0
     while (doomed < this.#count && this.#ends[(this.#head + this.#count - 1 - doomed) & (this.#capacity - 1)]! > position) doomed++
     const first = this.#count - doomed
-    const reply: Reply = { code: ResponseCode.SERVICE_NOT_AVAILABLE, remark: reason, ext: { MSG_REGION: this.#regionId, TRACE_ON: this.#traceOn } }
+    const reply: Reply = { code: ResponseCode.SERVICE_NOT_AVAILABLE, remark: reason, ext: { MSG_REGION: this.#config.regionId, TRACE_ON: String(this.#config.traceOn) } }
     for (let i = first; i < first + doomed; i++) {
       const at = (this.#head + i) & (this.#capacity - 1)
       const peer = this.#peers[at]!
@@ -215,10 +212,12 @@ export class AckGate {
     const msgId = batchIds === '' ? this.#messageIdOf(this.#starts[at]!) : batchIds
     const queueId = String(this.#queueIds[at]!)
     const queueOffset = String(this.#queueOffsets[at]!)
+    const region = this.#config.regionId
+    const trace = this.#config.traceOn ? 'true' : 'false'
     const ext =
       transactionId === ''
-        ? { msgId, queueId, queueOffset, MSG_REGION: this.#regionId, TRACE_ON: this.#traceOn }
-        : { msgId, queueId, queueOffset, transactionId, MSG_REGION: this.#regionId, TRACE_ON: this.#traceOn }
+        ? { msgId, queueId, queueOffset, MSG_REGION: region, TRACE_ON: trace }
+        : { msgId, queueId, queueOffset, transactionId, MSG_REGION: region, TRACE_ON: trace }
     peer.respond(this.#opaques[at]!, { code, remark: code === ResponseCode.SUCCESS ? null : this.#timeoutRemark(), ext })
   }
 

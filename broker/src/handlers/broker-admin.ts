@@ -1,4 +1,4 @@
-import { CommandError, ResponseCode, viewBrokerStatsDataRequest, type Handler, type Reply } from '@cometmq/remoting'
+import { ResponseCode, viewBrokerStatsDataRequest, type Handler, type Reply } from '@cometmq/remoting'
 import type { StatsSnapshot } from '../stats/counters.ts'
 import type { Broker } from './context.ts'
 import { body, shown } from './fields.ts'
@@ -6,27 +6,23 @@ import { double, jsonReply, textReply } from './json-bodies.ts'
 import { runtimeInfo } from './runtime-info.ts'
 
 const SUCCESS: Reply = { code: ResponseCode.SUCCESS }
-/** Keys that request 25 may not change (spec remoting, 3.8). */
-const BLACK_LIST: readonly string[] = ['configBlackList', 'brokerConfigPath']
 
 type Names = 'runtimeInfo' | 'getConfig' | 'updateConfig' | 'viewStats' | 'cleanQueues' | 'cleanUnusedTopics' | 'deleteExpiredLog' | 'haStatus' | 'coldData'
 
 /** The broker itself: 25, 26, 28, 315, 306, 316, 329, 907, 2003 (spec remoting, 3.8; Java: AdminBrokerProcessor). */
 export function brokerAdminHandlers(broker: Broker): Record<Names, Handler> {
-  const { store, stats, topics } = broker
+  const { store, stats, topics, config } = broker
 
   /** 28 GET_BROKER_RUNTIME_INFO. */
   const info: Handler = () => jsonReply({ table: runtimeInfo(broker) })
 
   /** 26 GET_BROKER_CONFIG. */
-  const getConfig: Handler = () => textReply(broker.configText(), { version: JSON.stringify(topics.dataVersion) })
+  const getConfig: Handler = () => textReply(config.configText(), { version: JSON.stringify(topics.dataVersion) })
 
   /** 25 UPDATE_BROKER_CONFIG. */
   const updateConfig: Handler = async request => {
-    const changes = parsePropertyLines(body(request).toString('utf8'))
-    const forbidden = Object.keys(changes).find(key => BLACK_LIST.includes(key))
-    if (forbidden !== undefined) return { code: ResponseCode.NO_PERMISSION, remark: `Can not update config in black list: ${forbidden}` }
-    await broker.updateConfig(changes)
+    const changed = config.update(body(request).toString('utf8'))
+    if (changed.length > 0) await broker.configChanged(changed)
     return SUCCESS
   }
 
@@ -73,16 +69,3 @@ export function brokerAdminHandlers(broker: Broker): Record<Names, Handler> {
 }
 
 const snapshot = ({ sum, tps, avgpt }: StatsSnapshot): string => `{"avgpt":${double(avgpt)},"sum":${sum},"tps":${double(tps)}}`
-
-/** `key=value` lines; `#` and `!` start comments. */
-function parsePropertyLines(text: string): Record<string, string> {
-  const changes: Record<string, string> = {}
-  for (const raw of text.split(/\r?\n/)) {
-    const line = raw.trim()
-    if (line === '' || line.startsWith('#') || line.startsWith('!')) continue
-    const split = line.indexOf('=')
-    if (split <= 0) throw new CommandError(ResponseCode.SYSTEM_ERROR, `"${shown(line)}" is not a line of the form key=value`)
-    changes[line.slice(0, split).trim()] = line.slice(split + 1).trim()
-  }
-  return changes
-}

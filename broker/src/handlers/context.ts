@@ -32,10 +32,8 @@ export interface Broker {
   refusingSends(): string | null
   /** Resolves when the name servers know the topics of this moment, or after a try that failed (it is repeated). */
   announceTopics(): Promise<void>
-  /** Java properties text of the whole configuration, sorted by key. */
-  configText(): string
-  /** Takes changed values; throws CommandError for a value that cannot be read. */
-  updateConfig(changes: Readonly<Record<string, string>>): Promise<void>
+  /** After request 25: the configuration file is written, where there is one, and dependants are told. */
+  configChanged(keys: readonly string[]): Promise<void>
   /** Numbers of the delay service, per level, for request 28 and 45. */
   delayProgress(): { level: number; consumed: number; max: number }[]
   delayOffsetsJson(): string

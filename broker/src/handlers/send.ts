@@ -48,17 +48,16 @@ class Sender {
   readonly #fields = newSendFields()
   readonly #known = newKnownProperties()
   /** MSG_REGION, TRACE_ON and CLUSTER, which every stored message gets. */
-  readonly #added: string
-  readonly #errorExt: Readonly<Record<string, string>>
+  #added = ''
+  #errorExt: Readonly<Record<string, string>> = {}
   readonly #syncFlush: boolean
   readonly #message: NewMessage
 
   constructor(broker: Broker) {
     const { config } = broker
     this.#broker = broker
-    const traceOn = String(config.traceOn)
-    this.#added = property('MSG_REGION', config.regionId) + property('TRACE_ON', traceOn) + property('CLUSTER', config.brokerClusterName)
-    this.#errorExt = { MSG_REGION: config.regionId, TRACE_ON: traceOn }
+    this.#readConfig()
+    config.onChange(() => this.#readConfig())
     this.#syncFlush = config.flushDiskType === 'SYNC_FLUSH'
     this.#message = {
       topic: '',
@@ -75,6 +74,13 @@ class Sender {
       uniqKey: '',
       keys: '',
     }
+  }
+
+  #readConfig(): void {
+    const { regionId, brokerClusterName, traceOn } = this.#broker.config
+    const trace = String(traceOn)
+    this.#added = property('MSG_REGION', regionId) + property('TRACE_ON', trace) + property('CLUSTER', brokerClusterName)
+    this.#errorExt = { MSG_REGION: regionId, TRACE_ON: trace }
   }
 
   handle(request: Command, peer: Peer, shortNames: boolean, isBatchCode: boolean): Reply | undefined {
