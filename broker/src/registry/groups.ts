@@ -1,25 +1,27 @@
 import {
-  asBoolean,
   asNumber,
   asRecord,
-  asStringRecord,
-  emptyRecord,
   CommandError,
-  type JsonObject,
+  defaultSubscriptionGroup,
+  emptyRecord,
+  groupNameFault,
+  newDataVersion,
+  readDataVersion,
+  readSubscriptionGroup,
   type Clock,
   type DataVersion,
+  type JsonObject,
   type Logger,
   type SubscriptionGroupConfig,
 } from '@cometmq/remoting'
 import { ConfigFile, loadConfigFile } from '../store/config-file.ts'
 import type { Disk } from '../store/disk.ts'
-import { readDataVersion, readFileObject, unknownMembers, writeFileObject } from './json.ts'
+import { nextVersion, readFileObject, unknownMembers, writeFileObject } from './json.ts'
 import { isSystemGroup, SYSTEM_GROUPS } from './system-names.ts'
 import type { Groups } from './types.ts'
 
 /** Beyond it new groups are refused. */
 const GROUPS_MAX = 50_000
-const GROUP_LENGTH_MAX = 255
 const SYSTEM_ERROR = 1
 const READ_FORBIDDEN = 1
 const FILE_MEMBERS = ['dataVersion', 'forbiddenTable', 'subscriptionGroupTable']
@@ -60,7 +62,7 @@ export class GroupTable implements Groups {
     const path = `${options.folder}/config/subscriptionGroup.json`
     const loaded = await loadConfigFile(options.disk, path, decode, options.logger)
     const table = new GroupTable(options, path, loaded ?? nothingLoaded(options.clock))
-    for (const name of SYSTEM_GROUPS) if (table.get(name) === undefined) table.put(newGroup(name))
+    for (const name of SYSTEM_GROUPS) if (table.get(name) === undefined) table.put(defaultSubscriptionGroup(name))
     return table
   }
 
@@ -92,11 +94,8 @@ export class GroupTable implements Groups {
     const old = this.#groups.get(groupName)
     if (old !== undefined && JSON.stringify(inOrder(old)) === JSON.stringify(inOrder(config))) return
     if (old === undefined) {
-      if (!isGroupName(groupName))
-        throw new CommandError(
-          SYSTEM_ERROR,
-          `the group name ${JSON.stringify(groupName.slice(0, 64))} is not allowed: letters, digits and %|-_ , at most 255`,
-        )
+      const fault = groupNameFault(groupName)
+      if (fault !== null) throw new CommandError(SYSTEM_ERROR, fault)
       if (this.#isFull())
         throw new CommandError(
           SYSTEM_ERROR,
@@ -143,7 +142,7 @@ export class GroupTable implements Groups {
 
   #autoCreate(name: string): SubscriptionGroupConfig | undefined {
     if (!this.#options.config.autoCreateSubscriptionGroup && !isSystemGroup(name)) return undefined
-    if (!isGroupName(name)) return undefined
+    if (groupNameFault(name) !== null) return undefined
     if (this.#isFull()) {
       if (!this.#limitReported)
         this.#options.logger.warn(
@@ -152,7 +151,7 @@ export class GroupTable implements Groups {
       this.#limitReported = true
       return undefined
     }
-    const created = newGroup(name)
+    const created = defaultSubscriptionGroup(name)
     this.put(created)
     return created
   }
@@ -166,11 +165,7 @@ export class GroupTable implements Groups {
   }
 
   #changed(): void {
-    this.#loaded.version = {
-      ...this.#loaded.version,
-      counter: this.#loaded.version.counter + 1,
-      timestamp: this.#options.clock.now(),
-    }
+    this.#loaded.version = nextVersion(this.#loaded.version, this.#options.clock.now())
     this.#file.changed()
   }
 
@@ -186,44 +181,17 @@ export class GroupTable implements Groups {
   }
 }
 
-const isGroupName = (name: string): boolean => name.length <= GROUP_LENGTH_MAX && /^[%|a-zA-Z0-9_-]+$/.test(name)
-
-/** A group with RocketMQ's defaults (spec remoting, 8.4). */
-export const newGroup = (groupName: string): SubscriptionGroupConfig => readGroup(groupName, {})
-
 function nothingLoaded(clock: Clock): Loaded {
-  const version = { counter: 0, stateVersion: 0, timestamp: clock.now() }
+  const version = newDataVersion(clock.now())
   return { version, groups: new Map(), forbidden: new Map(), unknown: {}, unknownOf: new Map() }
 }
 
-function readGroup(groupName: string, from: JsonObject): SubscriptionGroupConfig {
-  const policy = asRecord(from['groupRetryPolicy'], 'groupRetryPolicy')
-  const subscriptions = from['subscriptionDataSet']
-  return {
-    groupName,
-    consumeEnable: asBoolean(from['consumeEnable'], 'consumeEnable', true),
-    consumeFromMinEnable: asBoolean(from['consumeFromMinEnable'], 'consumeFromMinEnable', true),
-    consumeBroadcastEnable: asBoolean(from['consumeBroadcastEnable'], 'consumeBroadcastEnable', true),
-    consumeMessageOrderly: asBoolean(from['consumeMessageOrderly'], 'consumeMessageOrderly', false),
-    retryQueueNums: asNumber(from['retryQueueNums'], 'retryQueueNums', 1),
-    retryMaxTimes: asNumber(from['retryMaxTimes'], 'retryMaxTimes', 16),
-    groupRetryPolicy: Object.keys(policy).length === 0 ? { type: 'CUSTOMIZED' } : policy,
-    brokerId: asNumber(from['brokerId'], 'brokerId'),
-    whichBrokerWhenConsumeSlowly: asNumber(from['whichBrokerWhenConsumeSlowly'], 'whichBrokerWhenConsumeSlowly', 1),
-    notifyConsumerIdsChangedEnable: asBoolean(from['notifyConsumerIdsChangedEnable'], 'notifyConsumerIdsChangedEnable', true),
-    groupSysFlag: asNumber(from['groupSysFlag'], 'groupSysFlag'),
-    consumeTimeoutMinute: asNumber(from['consumeTimeoutMinute'], 'consumeTimeoutMinute', 15),
-    attributes: asStringRecord(from['attributes'], 'attributes'),
-    ...(Array.isArray(subscriptions) ? { subscriptionDataSet: subscriptions } : {}),
-  }
-}
-
-const GROUP_MEMBERS = [...Object.keys(newGroup('')), 'subscriptionDataSet']
+const GROUP_MEMBERS = [...Object.keys(defaultSubscriptionGroup('')), 'subscriptionDataSet']
 
 function decode(content: string): Loaded {
   const file = readFileObject(content)
   const result: Loaded = {
-    version: readDataVersion(file),
+    version: readDataVersion(file['dataVersion']),
     groups: new Map(),
     forbidden: new Map(),
     unknown: unknownMembers(file, FILE_MEMBERS),
@@ -231,7 +199,7 @@ function decode(content: string): Loaded {
   }
   for (const [name, value] of Object.entries(asRecord(file['subscriptionGroupTable'], 'subscriptionGroupTable'))) {
     const entry = asRecord(value, `group ${name}`)
-    result.groups.set(name, readGroup(name, entry))
+    result.groups.set(name, { ...readSubscriptionGroup(entry, `group ${name}`), groupName: name })
     const unknown = unknownMembers(entry, GROUP_MEMBERS)
     if (Object.keys(unknown).length > 0) result.unknownOf.set(name, unknown)
   }

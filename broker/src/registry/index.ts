@@ -1,6 +1,6 @@
 export * from './types.ts'
 export { TopicTable } from './topics.ts'
-export { GroupTable, newGroup } from './groups.ts'
+export { GroupTable } from './groups.ts'
 export { OffsetTable } from './offsets.ts'
 export { ClientTable } from './clients.ts'
 export { LockTable } from './queue-locks.ts'

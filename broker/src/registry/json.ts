@@ -1,16 +1,7 @@
-import { asNumber, asRecord, emptyRecord, parseJson, type DataVersion, type JsonObject } from '@cometmq/remoting'
+import { asRecord, emptyRecord, parseJson, type DataVersion, type JsonObject } from '@cometmq/remoting'
 
 /** What RocketMQ's state files have in common (spec store, 1.3 and 1.4). */
 export const readFileObject = (text: string): JsonObject => asRecord(parseJson(text), 'the file')
-
-export function readDataVersion(file: JsonObject): DataVersion {
-  const version = asRecord(file['dataVersion'], 'dataVersion')
-  return {
-    counter: asNumber(version['counter'], 'counter'),
-    stateVersion: asNumber(version['stateVersion'], 'stateVersion'),
-    timestamp: asNumber(version['timestamp'], 'timestamp'),
-  }
-}
 
 /** One change later: equality of all three members means "unchanged" to name servers and slaves (spec remoting, 8.5). */
 export const nextVersion = (version: DataVersion, now: number): DataVersion => ({

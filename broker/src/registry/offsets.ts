@@ -1,16 +1,18 @@
 import {
   asNumber,
   asRecord,
-  emptyRecord,
   CommandError,
-  type JsonObject,
+  emptyRecord,
+  newDataVersion,
+  readDataVersion,
   type Clock,
   type DataVersion,
+  type JsonObject,
   type Logger,
 } from '@cometmq/remoting'
 import { ConfigFile, loadConfigFile } from '../store/config-file.ts'
 import type { Disk } from '../store/disk.ts'
-import { readDataVersion, readFileObject, unknownMembers, writeFileObject } from './json.ts'
+import { nextVersion, readFileObject, unknownMembers, writeFileObject } from './json.ts'
 import { QueueOffsets } from './queue-offsets.ts'
 import type { Offsets } from './types.ts'
 
@@ -62,7 +64,7 @@ export class OffsetTable implements Offsets {
       options,
       path,
       loaded ?? {
-        version: { counter: 0, stateVersion: 0, timestamp: options.clock.now() },
+        version: newDataVersion(options.clock.now()),
         committed: new QueueOffsets(),
         unknown: {},
         setAside: {},
@@ -182,11 +184,7 @@ export class OffsetTable implements Offsets {
   }
 
   #stepVersion(): void {
-    this.#loaded.version = {
-      ...this.#loaded.version,
-      counter: this.#loaded.version.counter + 1,
-      timestamp: this.#options.clock.now(),
-    }
+    this.#loaded.version = nextVersion(this.#loaded.version, this.#options.clock.now())
   }
 
   #encode(): string {
@@ -214,5 +212,5 @@ function decode(content: string): Loaded {
       committed.set(group, topic, Number(id), asNumber(queues[id], id))
     }
   }
-  return { version: readDataVersion(file), committed, unknown: unknownMembers(file, FILE_MEMBERS), setAside }
+  return { version: readDataVersion(file['dataVersion']), committed, unknown: unknownMembers(file, FILE_MEMBERS), setAside }
 }

@@ -1,20 +1,20 @@
 import {
-  asBoolean,
-  asNumber,
   asRecord,
-  asString,
-  asStringRecord,
-  emptyRecord,
   CommandError,
-  type JsonObject,
+  defaultTopicConfig,
+  emptyRecord,
+  newDataVersion,
+  readDataVersion,
+  readTopicConfig,
   type Clock,
   type DataVersion,
+  type JsonObject,
   type Logger,
   type TopicConfig,
 } from '@cometmq/remoting'
 import { ConfigFile, loadConfigFile } from '../store/config-file.ts'
 import type { Disk } from '../store/disk.ts'
-import { readDataVersion, readFileObject, unknownMembers, writeFileObject } from './json.ts'
+import { nextVersion, readFileObject, unknownMembers, writeFileObject } from './json.ts'
 import {
   AUTO_CREATE_TEMPLATE,
   isSafeName,
@@ -28,19 +28,9 @@ import type { Topics } from './types.ts'
 /** Beyond it new topics are refused. */
 const TOPICS_MAX = 50_000
 const INHERIT = 1
-const READ_WRITE = 6
 const SYSTEM_ERROR = 1
 const FILE_MEMBERS = ['dataVersion', 'topicConfigTable']
-const TOPIC_MEMBERS = [
-  'topicName',
-  'readQueueNums',
-  'writeQueueNums',
-  'perm',
-  'topicFilterType',
-  'topicSysFlag',
-  'order',
-  'attributes',
-]
+const TOPIC_MEMBERS = Object.keys(defaultTopicConfig(''))
 
 export interface TopicsOptions {
   disk: Disk
@@ -178,11 +168,7 @@ export class TopicTable implements Topics {
   }
 
   #changed(config: TopicConfig | undefined): void {
-    this.#loaded.version = {
-      ...this.#loaded.version,
-      counter: this.#loaded.version.counter + 1,
-      timestamp: this.#options.clock.now(),
-    }
+    this.#loaded.version = nextVersion(this.#loaded.version, this.#options.clock.now())
     this.#file.changed()
     for (const listener of this.#listeners) listener(config)
   }
@@ -195,39 +181,22 @@ export class TopicTable implements Topics {
 }
 
 function nothingLoaded(clock: Clock): Loaded {
-  const version = { counter: 0, stateVersion: 0, timestamp: clock.now() }
+  const version = newDataVersion(clock.now())
   return { version, topics: new Map(), unknown: {}, unknownOf: new Map(), setAside: emptyRecord() }
 }
 
-const newTopic = (topicName: string, queues: number, perm: number, topicSysFlag: number): TopicConfig => ({
-  topicName,
+const newTopic = (name: string, queues: number, perm: number, topicSysFlag: number): TopicConfig => ({
+  ...defaultTopicConfig(name),
   readQueueNums: queues,
   writeQueueNums: queues,
   perm,
-  topicFilterType: 'SINGLE_TAG',
   topicSysFlag,
-  order: false,
-  attributes: {},
 })
-
-/** Class defaults of absent members: 16 queues, perm 6 (spec store, 1.4). */
-function readTopic(name: string, from: JsonObject): TopicConfig {
-  return {
-    topicName: name,
-    readQueueNums: asNumber(from['readQueueNums'], 'readQueueNums', 16),
-    writeQueueNums: asNumber(from['writeQueueNums'], 'writeQueueNums', 16),
-    perm: asNumber(from['perm'], 'perm', READ_WRITE),
-    topicFilterType: asString(from['topicFilterType'], 'topicFilterType') === 'MULTI_TAG' ? 'MULTI_TAG' : 'SINGLE_TAG',
-    topicSysFlag: asNumber(from['topicSysFlag'], 'topicSysFlag'),
-    order: asBoolean(from['order'], 'order', false),
-    attributes: asStringRecord(from['attributes'], 'attributes'),
-  }
-}
 
 function decode(content: string): Loaded {
   const file = readFileObject(content)
   const result: Loaded = {
-    version: readDataVersion(file),
+    version: readDataVersion(file['dataVersion']),
     topics: new Map(),
     unknown: unknownMembers(file, FILE_MEMBERS),
     unknownOf: new Map(),
@@ -239,7 +208,7 @@ function decode(content: string): Loaded {
       continue
     }
     const entry = asRecord(value, `topic ${name}`)
-    result.topics.set(name, readTopic(name, entry))
+    result.topics.set(name, { ...readTopicConfig(entry, `topic ${name}`), topicName: name })
     const unknown = unknownMembers(entry, TOPIC_MEMBERS)
     if (Object.keys(unknown).length > 0) result.unknownOf.set(name, unknown)
   }
