@@ -1,5 +1,6 @@
 import type { Timer } from '@cometmq/remoting'
 import { isDiskFull } from './disk.ts'
+import { describeDerived, writeManifest } from './manifest.ts'
 import type { StoreOptions } from './options.ts'
 import { Retention } from './retention.ts'
 import type { LogParts, StoreParts } from './store.ts'
@@ -101,24 +102,32 @@ export class Maintenance {
   }
 
   /** Makes queues and index durable up to what is dispatched now, and notes it: recovery starts there. */
-  checkpoint(): Promise<void> {
-    this.#checkpointing ??= this.#checkpoint().finally(() => (this.#checkpointing = null))
+  async checkpoint(always = false): Promise<void> {
+    // One that is under way may have begun before what the caller wants to be covered.
+    if (always) await this.#checkpointing?.catch(() => undefined)
+    this.#checkpointing ??= this.#checkpoint(always).finally(() => (this.#checkpointing = null))
     return this.#checkpointing
   }
 
-  async #checkpoint(): Promise<void> {
+  async #checkpoint(always: boolean): Promise<void> {
     const { dispatcher, queues, index, checkpoint, log } = this.#parts
-    if (dispatcher.position === this.#lastThoroughPosition && checkpoint.logicsPhysicalOffset === dispatcher.position) {
+    if (
+      !always &&
+      dispatcher.position === this.#lastThoroughPosition &&
+      checkpoint.logicsPhysicalOffset === dispatcher.position
+    ) {
       this.#lastThoroughAt = this.#options.clock.monotonic()
       return
     }
     const position = dispatcher.position
     const timestamp = dispatcher.timestamp
+    const manifest = describeDerived(queues, index)
     // What the queues point to must be on disk before they are.
     await log.sync()
     await queues.flush({ thorough: true, sync: true, dispatched: position })
     const indexed = index?.lastTimestamp ?? 0
     await index?.flush({ sync: true })
+    await writeManifest(this.#options.disk, this.#options.folder, manifest)
     checkpoint.logicsMsgTimestamp = timestamp
     checkpoint.indexMsgTimestamp = indexed
     checkpoint.logicsPhysicalOffset = position
@@ -195,8 +204,16 @@ export class Maintenance {
 
   /** After a write error: tries again once a second. Only a lack of space goes away by itself. */
   writeFailed(): void {
-    const reason = this.#parts.log.closedBecause
-    if (this.#stopped || reason === null || !this.#parts.log.diskFull) return
+    const { log } = this.#parts
+    const reason = log.closedBecause
+    if (this.#stopped || reason === null) return
+    if (!log.diskFull) {
+      log.files.cut(log.written).then(
+        () => (log.torn = false),
+        () => undefined, // the disk is broken: recovery cuts at the next start
+      )
+      return
+    }
     this.#timers.set(
       'reopen',
       this.#options.clock.setTimeout(() => this.#running.set('reopen', this.#reopen(reason)), REOPEN_INTERVAL_MS),

@@ -4,10 +4,10 @@ import { LogFiles, StoreDamagedError } from './commit-log/log-files.ts'
 import { LogReader } from './commit-log/log-reader.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { ConsumeQueues } from './consume-queue/queues.ts'
-import { type DiskLock, readWholeFile } from './disk.ts'
+import type { DiskLock } from './disk.ts'
 import { Dispatcher } from './dispatch.ts'
 import { KeyIndex } from './key-index/key-index.ts'
-import { type Manifest, manifestPath, summarize } from './manifest.ts'
+import { findMissing } from './manifest.ts'
 import { type OpenOptions, type StoreOptions, withDefaults } from './options.ts'
 import { recover, type Recovered } from './recover.ts'
 import { DiskStore } from './store.ts'
@@ -104,11 +104,10 @@ async function loadDerived(options: StoreOptions, checkpoint: Checkpoint, clean:
         })
       : Promise.resolve(null)
   let rebuild = false
+  await disk.makeFolder(folder + '/consumequeue')
   let queues: ConsumeQueues
   try {
     queues = await loadQueues()
-    rebuild = clean && !(await manifestFits(options, queues))
-    if (rebuild) logger.warn('consume queues are incomplete: building them again from the commit log', { folder })
   } catch (error) {
     logger.warn('consume queues are damaged: building them again from the commit log', { problem: (error as Error).message })
     rebuild = true
@@ -126,22 +125,12 @@ async function loadDerived(options: StoreOptions, checkpoint: Checkpoint, clean:
     await disk.rename(folder + '/index', folder + '/index.damaged')
     index = await loadIndex(0)
   }
-  return { queues, index, rebuild }
-}
-
-async function manifestFits(options: StoreOptions, queues: ConsumeQueues): Promise<boolean> {
-  const bytes = await readWholeFile(options.disk, manifestPath(options.folder))
-  if (bytes === null) return true // written by another broker
-  let manifest: Manifest
-  try {
-    manifest = JSON.parse(bytes.toString()) as Manifest
-  } catch {
-    return true // only a check
+  const missing = await findMissing(disk, folder, queues, index)
+  if (missing !== null) {
+    logger.warn('consume queues or index are incomplete: building them again from the commit log', { missing })
+    rebuild = true
   }
-  // Another broker went on with this store since: its end of the log is a later one.
-  if (manifest.logEnd < queues.maxPhysical) return true
-  const now = summarize(queues, manifest.logEnd)
-  return now.queues === manifest.queues && now.messages === manifest.messages
+  return { queues, index, rebuild }
 }
 
 async function writeAbort(options: StoreOptions): Promise<void> {

@@ -1,13 +1,12 @@
+import { MAGIC_V1, MAGIC_V2 } from '@cometmq/remoting'
 import type { CommitLog } from './commit-log/commit-log.ts'
 import type { LogReader } from './commit-log/log-reader.ts'
-import type { ConsumeQueue, RowBlock } from './consume-queue/queue.ts'
+import type { ConsumeQueue } from './consume-queue/queue.ts'
+import { FILLER_SIZE, ROW_BYTES, type RowBlock } from './consume-queue/rows.ts'
 import type { ConsumeQueues } from './consume-queue/queues.ts'
 import type { StoreOptions } from './options.ts'
 import type { GetQuery, GetResult, GetStatus } from './types.ts'
 
-const ROW_BYTES = 20
-/** Size field of rows that only fill the space before a queue's first message (spec store, 3.1). */
-const FILLER_SIZE = 0x7fffffff
 const EMPTY = Buffer.alloc(0)
 
 /** The records chosen for one answer: columns, no object per record. */
@@ -122,33 +121,52 @@ export class MessageReader {
       return nothing(selection.removed ? 'MESSAGE_WAS_REMOVING' : 'NO_MATCHED_MESSAGE', selection.next, min, max)
     }
     const body = Buffer.allocUnsafe(selection.bytes)
-    if (!this.#copy(selection, body)) return this.#loadAndCopy(queue, selection, body)
-    return { status: 'FOUND', nextOffset: selection.next, minOffset: min, maxOffset: max, body, count }
-  }
-
-  #copy(selection: Selection, body: Buffer): boolean {
+    // Copies what is in memory without a promise; goes on asynchronously with the first record that is not.
     let at = 0
-    for (let i = 0; i < selection.positions.length; i++) {
+    for (let i = 0; i < count; i++) {
       const size = selection.sizes[i]!
-      if (!this.#reader.copy(selection.positions[i]!, size, body, at)) return false
-      at += size
+      if (!this.#reader.copy(selection.positions[i]!, size, body, at))
+        return this.#loadAndCopy(queue, selection, body, { index: i, at })
+      at += this.#checked(selection.positions[i]!, size, body, at)
     }
-    return true
+    return this.#found(queue, selection, body, at)
   }
 
-  async #loadAndCopy(queue: ConsumeQueue, selection: Selection, body: Buffer): Promise<GetResult> {
+  #found(queue: ConsumeQueue, selection: Selection, body: Buffer, bytes: number): GetResult {
     const { min, max } = queue
-    let at = 0
-    let count = 0
-    for (let i = 0; i < selection.positions.length; i++) {
+    if (bytes === 0) return nothing('MESSAGE_WAS_REMOVING', selection.next, min, max)
+    const whole = bytes === body.length
+    return {
+      status: 'FOUND',
+      nextOffset: selection.next,
+      minOffset: min,
+      maxOffset: max,
+      body: whole ? body : body.subarray(0, bytes),
+      count: whole ? selection.positions.length : countRecords(body, bytes),
+    }
+  }
+
+  /** Bytes to keep of a copied record: none when the log is damaged there, which would stop every consumer of the queue. */
+  #checked(position: number, size: number, body: Buffer, at: number): number {
+    if (isRecord(body, at, size)) return size
+    this.#options.logger.error('skipped a damaged message', { position, size })
+    return 0
+  }
+
+  async #loadAndCopy(
+    queue: ConsumeQueue,
+    selection: Selection,
+    body: Buffer,
+    from: { index: number; at: number },
+  ): Promise<GetResult> {
+    let { at } = from
+    for (let i = from.index; i < selection.positions.length; i++) {
       const size = selection.sizes[i]!
       const position = selection.positions[i]!
       if (!this.#reader.copy(position, size, body, at) && !(await this.#fetch(position, size, body, at))) continue // deleted meanwhile
-      at += size
-      count++
+      at += this.#checked(position, size, body, at)
     }
-    if (count === 0) return nothing('MESSAGE_WAS_REMOVING', selection.next, min, max)
-    return { status: 'FOUND', nextOffset: selection.next, minOffset: min, maxOffset: max, body: body.subarray(0, at), count }
+    return this.#found(queue, selection, body, at)
   }
 
   async #fetch(position: number, size: number, body: Buffer, at: number): Promise<boolean> {
@@ -158,4 +176,16 @@ export class MessageReader {
     }
     return false
   }
+}
+
+function isRecord(body: Buffer, at: number, size: number): boolean {
+  if (body.readInt32BE(at) !== size) return false
+  const magic = body.readInt32BE(at + 4)
+  return magic === MAGIC_V1 || magic === MAGIC_V2
+}
+
+function countRecords(body: Buffer, bytes: number): number {
+  let count = 0
+  for (let at = 0; at < bytes; at += body.readInt32BE(at)) count++
+  return count
 }

@@ -5,11 +5,10 @@ import type { CommitLog, LogListener } from './commit-log/commit-log.ts'
 import type { LogReader } from './commit-log/log-reader.ts'
 import type { ConsumeQueue } from './consume-queue/queue.ts'
 import type { ConsumeQueues } from './consume-queue/queues.ts'
-import { type DiskLock, replaceWholeFile } from './disk.ts'
+import type { DiskLock } from './disk.ts'
 import type { DispatchEntry, Dispatcher } from './dispatch.ts'
 import type { KeyIndex } from './key-index/key-index.ts'
 import { Maintenance } from './maintenance.ts'
-import { manifestPath, summarize } from './manifest.ts'
 import type { StoreOptions } from './options.ts'
 import { MessageReader } from './read-messages.ts'
 import type { GetQuery, GetResult, NewBatch, NewMessage, PutResult, QueryHit, Store, StoreStats } from './types.ts'
@@ -89,9 +88,8 @@ export class DiskStore implements Store, LogListener {
     if (illegal !== null) return illegal
     const queue = this.#parts.queues.getOrCreate(message.topic, message.queueId)
     const result = this.#log.append(message, topic.bytes, queue)
-    if (result.status === 'PUT_OK') {
-      const size = result.endOffset - result.physicalOffset
-      this.#add(queue, message, message, topic, result, 0, size)
+    if (result.status === 'PUT_OK' && this.#begin(queue, message, topic, result)) {
+      this.#dispatchLater(message, result.queueOffset, result.physicalOffset, result.endOffset - result.physicalOffset)
     }
     return result
   }
@@ -104,38 +102,42 @@ export class DiskStore implements Store, LogListener {
     const sizes = this.#sizes
     sizes.length = 0
     const result = this.#log.appendBatch(batch, topic.bytes, queue, sizes)
-    if (result.status === 'PUT_OK') {
-      for (let i = 0; i < sizes.length; i++) this.#add(queue, batch, batch.elements[i]!, topic, result, i, sizes[i]!)
+    if (result.status === 'PUT_OK' && this.#begin(queue, batch, topic, result)) {
+      for (let i = 0; i < sizes.length; i++) {
+        this.#dispatchLater(batch.elements[i]!, result.queueOffset + i, result.physicalOffsets[i]!, sizes[i]!)
+      }
     }
     return result
   }
 
+  /** What all records of one append share; false when they are not dispatched: prepared and rolled back transactions. */
+  #begin(queue: ConsumeQueue, head: { sysFlag: number }, topic: TopicInfo, result: PutResult): boolean {
+    const transaction = transactionType(head.sysFlag)
+    if (transaction === SysFlag.TRANSACTION_PREPARED || transaction === SysFlag.TRANSACTION_ROLLBACK) return false
+    this.#entry.queue = queue
+    this.#entry.storeTimestamp = result.storeTimestamp
+    this.#entry.keyPrefixHash = topic.keyPrefixHash
+    return true
+  }
+
   /** Puts one appended record into the waiting line of dispatch. */
-  #add(
-    queue: ConsumeQueue,
-    head: { sysFlag: number; tagsCode?: number },
-    element: { tags: string; uniqKey: string; keys: string },
-    topic: TopicInfo,
-    result: PutResult,
-    index: number,
+  #dispatchLater(
+    element: { tags: string; uniqKey: string; keys: string; tagsCode?: number },
+    queueOffset: number,
+    physicalOffset: number,
     size: number,
   ): void {
-    const transaction = transactionType(head.sysFlag)
-    if (transaction === SysFlag.TRANSACTION_PREPARED || transaction === SysFlag.TRANSACTION_ROLLBACK) return
     const entry = this.#entry
-    entry.queue = queue
-    entry.queueOffset = result.queueOffset + index
-    entry.physicalOffset = index === 0 ? result.physicalOffset : result.physicalOffsets[index]!
+    entry.queueOffset = queueOffset
+    entry.physicalOffset = physicalOffset
     entry.size = size
-    if (head.tagsCode !== undefined) {
-      entry.tagsHigh = Math.floor(head.tagsCode / 4_294_967_296)
-      entry.tagsLow = (head.tagsCode - entry.tagsHigh * 4_294_967_296) | 0
+    if (element.tagsCode !== undefined) {
+      entry.tagsHigh = Math.floor(element.tagsCode / 4_294_967_296)
+      entry.tagsLow = (element.tagsCode - entry.tagsHigh * 4_294_967_296) | 0
     } else {
       entry.tagsLow = element.tags === '' ? 0 : javaHashCode(element.tags)
       entry.tagsHigh = entry.tagsLow >> 31
     }
-    entry.storeTimestamp = result.storeTimestamp
-    entry.keyPrefixHash = topic.keyPrefixHash
     entry.uniqKey = element.uniqKey
     entry.keys = element.keys
     this.#logParts.dispatcher.add(entry)
@@ -296,7 +298,7 @@ export class DiskStore implements Store, LogListener {
     await this.flush()
     await this.#parts.queues.remove(topic)
     // Recovery starts behind the deleted messages, so that a crash does not bring them back.
-    await this.#maintenance.checkpoint()
+    await this.#maintenance.checkpoint(true)
   }
 
   async removeUnusedTopics(keep: (topic: string) => boolean): Promise<string[]> {
@@ -348,9 +350,8 @@ export class DiskStore implements Store, LogListener {
     await this.flush()
     this.#log.closedBecause ??= 'the broker is shutting down'
     await this.#log.files.removeSpare(Math.max(this.#log.end, 1))
-    await this.#maintenance.checkpoint()
+    await this.#maintenance.checkpoint(true)
     const clean = !this.#log.torn && this.#logParts.dispatcher.position >= this.#log.end
-    if (clean) await replaceWholeFile(disk, manifestPath(folder), Buffer.from(JSON.stringify(summarize(queues, this.#log.end))))
     await queues.close()
     await index?.close()
     await checkpoint.close()

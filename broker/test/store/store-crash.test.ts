@@ -23,7 +23,7 @@ async function verify(store: Store, acknowledged: readonly Stored[]): Promise<vo
     expect(hits.map(hit => hit.physicalOffset)).toContain(put.physicalOffset)
   }
   for (const { topic, queueId } of [...store.queues()]) {
-    for (let offset = store.minOffset(topic, queueId); offset < store.maxOffset(topic, queueId); ) {
+    for (let offset = store.minOffset(topic, queueId); offset < store.maxOffset(topic, queueId);) {
       const result = await store.get({ topic, queueId, offset, maxCount: 32, maxBytes: 1 << 20 })
       expect(result.status).toBe('FOUND')
       for (const record of decodeRecords(result.body)) expect(record.queueOffset).toBe(offset++)
@@ -45,16 +45,16 @@ async function lives(seed: number, flushDiskType: Flush, end: 'power cut' | 'kil
     const acks = new Acks(store)
     await verify(store, acknowledged)
     const waiting: Stored[] = []
-    const steps = random.integer(1, 120)
+    const steps = 1 + random.int(120)
     for (let step = 0; step < steps; step++) {
-      for (let burst = random.integer(0, 6); burst > 0; burst--) {
-        const queueId = random.integer(0, 3)
+      for (let burst = random.int(7); burst > 0; burst--) {
+        const queueId = random.int(4)
         const put = store.append(message(n, { queueId }))
         if (put.status === 'PUT_OK') waiting.push({ n, queueId, put })
         n++
       }
-      clock.advance(random.integer(0, 700))
-      for (let turns = random.integer(0, 3); turns > 0; turns--) await new Promise(resolve => setImmediate(resolve))
+      clock.advance(random.int(701))
+      for (let turns = random.int(4); turns > 0; turns--) await new Promise(resolve => setImmediate(resolve))
     }
     const upTo = flushDiskType === 'SYNC_FLUSH' || end === 'power cut' ? acks.synced : acks.written
     acknowledged.push(...waiting.filter(({ put }) => put.endOffset <= upTo))
@@ -151,8 +151,9 @@ describe('a disk that fails', () => {
     const disk = new MemoryDisk({ clock })
     const store = await openSmall(disk, { flushDiskType: 'ASYNC_FLUSH' }, clock)
     const acks = new Acks(store)
+    await acks.writtenTo(store.append(message(0)).endOffset)
     disk.faults.fail({ operation: 'sync', path: /commitlog/, code: 'EIO', times: 100 })
-    for (let n = 0; n < 200; n++) await acks.writtenTo(store.append(message(n)).endOffset)
+    for (let n = 1; n < 100; n++) await acks.writtenTo(store.append(message(n)).endOffset)
     for (let i = 0; i < 20 && store.stats().notWritable === null; i++) {
       clock.advance(500)
       await new Promise(resolve => setImmediate(resolve))

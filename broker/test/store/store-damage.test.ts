@@ -1,23 +1,41 @@
 import { readWholeFile, type StoreDamagedError } from '@cometmq/broker/store'
-import { MemoryDisk } from '@cometmq/testkit'
+import { FakeClock, MemoryDisk } from '@cometmq/testkit'
 import { describe, expect, it } from 'vitest'
 import { Acks, message, openSmall, SMALL } from './tools.ts'
 
 const COUNT = 1500
 const second = String(SMALL.mappedFileSizeCommitLog).padStart(20, '0')
 
-/** A store with several files of each kind, closed cleanly or killed. */
-async function written(end: 'clean' | 'killed'): Promise<MemoryDisk> {
+/** Bytes in the second commit log file at which a record starts. */
+let recordInSecond = 0
+
+/** A store with several files of each kind, closed cleanly, or killed: after a whole checkpoint, or when only the log was noted as synced. */
+async function written(end: 'clean' | 'killed' | 'killed early'): Promise<MemoryDisk> {
   const disk = new MemoryDisk()
-  const store = await openSmall(disk)
+  const clock = new FakeClock()
+  const store = await openSmall(disk, {}, clock)
   const acks = new Acks(store)
   let last = 0
   for (let n = 0; n < COUNT; n++) {
-    last = store.append(message(n, { queueId: n % 2 })).endOffset
+    const put = store.append(message(n, { queueId: n % 2 }))
+    last = put.endOffset
+    if (put.physicalOffset < SMALL.mappedFileSizeCommitLog * 1.5)
+      recordInSecond = put.physicalOffset - SMALL.mappedFileSizeCommitLog
     if (n % 100 === 0) await acks.durable(last)
   }
   await acks.durable(last)
-  if (end === 'killed') return disk.kill()
+  if (end !== 'clean') {
+    const isNoted = async (): Promise<boolean> => {
+      const checkpoint = (await readWholeFile(disk, '/store/checkpoint'))!
+      return checkpoint.readBigInt64BE(end === 'killed' ? 40 : 0) > 0n
+    }
+    for (let second = 0; !(await isNoted()); second++) {
+      if (second > 1000) throw new Error('no checkpoint was made')
+      clock.advance(1000)
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    return disk.kill()
+  }
   await store.close()
   return disk
 }
@@ -90,16 +108,16 @@ describe('commit log', () => {
   })
 
   it('a flipped bit in durable data after a kill: refused with the place, not cut in silence', async () => {
-    const disk = await written('killed')
-    await change(disk, '/store/commitlog/' + second, flip(400))
+    const disk = await written('killed early')
+    await change(disk, '/store/commitlog/' + second, flip(recordInSecond + 5))
     const error = await refusal(disk)
     expect(error.message).toMatch(/damaged at position \d+/)
     expect(error.message).toContain('damagedCommitLog=truncate')
   })
 
   it('a flipped bit, with damagedCommitLog=truncate: everything before it is there', async () => {
-    const disk = await written('killed')
-    await change(disk, '/store/commitlog/' + second, flip(400))
+    const disk = await written('killed early')
+    await change(disk, '/store/commitlog/' + second, flip(recordInSecond + 5))
     const store = await openSmall(disk, { damagedCommitLog: 'truncate' })
     const max = store.maxOffset('TopicTest', 0)
     expect(max).toBeGreaterThan(50)
@@ -109,13 +127,38 @@ describe('commit log', () => {
   })
 })
 
+describe('a damaged record that recovery does not look at', () => {
+  it('is skipped and logged, and consumers go on behind it', async () => {
+    const disk = await written('clean')
+    await change(disk, '/store/commitlog/' + second, flip(recordInSecond + 5))
+    const store = await openSmall(disk)
+    let read = 0
+    for (const queueId of [0, 1]) {
+      for (let offset = 0; offset < COUNT / 2;) {
+        const result = await store.get({ topic: 'TopicTest', queueId, offset, maxCount: 32, maxBytes: 1 << 20 })
+        read += result.count
+        expect(result.nextOffset).toBeGreaterThan(offset)
+        offset = result.nextOffset
+      }
+    }
+    expect(read).toBe(COUNT - 1)
+    await store.close()
+  })
+})
+
 describe('what is derived is built again', () => {
   const cases: [string, (disk: MemoryDisk) => Promise<void>][] = [
     ['no consume queues', disk => disk.remove('/store/consumequeue')],
     ['one consume queue missing', disk => disk.remove('/store/consumequeue/TopicTest/1')],
     ['a consume queue file missing', disk => disk.remove('/store/consumequeue/TopicTest/0/00000000000000002000')],
-    ['a truncated consume queue file', disk => change(disk, '/store/consumequeue/TopicTest/0/00000000000000002000', bytes => bytes.subarray(0, 20))],
-    ['a foreign consume queue file', disk => change(disk, '/store/consumequeue/TopicTest/0/00000000000000002000', bytes => Buffer.concat([bytes, bytes]))],
+    [
+      'a truncated consume queue file',
+      disk => change(disk, '/store/consumequeue/TopicTest/0/00000000000000002000', bytes => bytes.subarray(0, 20)),
+    ],
+    [
+      'a foreign consume queue file',
+      disk => change(disk, '/store/consumequeue/TopicTest/0/00000000000000002000', bytes => Buffer.concat([bytes, bytes])),
+    ],
     ['no index', disk => disk.remove('/store/index')],
     [
       'a truncated index file',

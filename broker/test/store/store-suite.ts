@@ -5,7 +5,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Acks, message, openSmall, SMALL } from './tools.ts'
 
 /** What every store must do, on any disk. `makeDisk` gives a disk with an empty `/store`, or maps it to an empty folder. */
-export function storeSuite(name: string, makeDisk: () => Promise<{ disk: Disk; folder: string; dispose(): Promise<void> }>): void {
+export function storeSuite(
+  name: string,
+  makeDisk: () => Promise<{ disk: Disk; folder: string; dispose(): Promise<void> }>,
+): void {
   describe(`store on ${name}`, () => {
     let place: Awaited<ReturnType<typeof makeDisk>>
     let store: Store
@@ -25,7 +28,7 @@ export function storeSuite(name: string, makeDisk: () => Promise<{ disk: Disk; f
 
     const bodies = async (topic: string, queueId: number, from = 0): Promise<string[]> => {
       const found: string[] = []
-      for (let offset = from; ; ) {
+      for (let offset = from; ;) {
         const result = await store.get({ topic, queueId, offset, maxCount: 32, maxBytes: 1 << 20 })
         if (result.status !== 'FOUND') return found
         for (const record of decodeRecords(result.body)) found.push(Buffer.from(record.body).toString())
@@ -74,7 +77,16 @@ export function storeSuite(name: string, makeDisk: () => Promise<{ disk: Disk; f
       for (let n = 0; n < 300; n++) {
         const { topic, queueId, sysFlag, bornTimestamp, bornHost, reconsumeTimes, preparedTransactionOffset } = message(n)
         const elements = [0, 1, 2, 3, 4].map(i => message(n * 5 + i))
-        const result = store.appendBatch({ topic, queueId, sysFlag, bornTimestamp, bornHost, reconsumeTimes, preparedTransactionOffset, elements })
+        const result = store.appendBatch({
+          topic,
+          queueId,
+          sysFlag,
+          bornTimestamp,
+          bornHost,
+          reconsumeTimes,
+          preparedTransactionOffset,
+          elements,
+        })
         expect(result.status).toBe('PUT_OK')
         expect(result.queueOffset).toBe(n * 5)
         const files = new Set(result.physicalOffsets.map(position => Math.floor(position / SMALL.mappedFileSizeCommitLog)))
@@ -86,13 +98,21 @@ export function storeSuite(name: string, makeDisk: () => Promise<{ disk: Disk; f
     })
 
     it('answers with the status of spec store 3.4', async () => {
-      const get = (offset: number, queueId = 0) => store.get({ topic: 'TopicTest', queueId, offset, maxCount: 32, maxBytes: 1 << 20 })
+      const get = (offset: number, queueId = 0) =>
+        store.get({ topic: 'TopicTest', queueId, offset, maxCount: 32, maxBytes: 1 << 20 })
       expect(await get(0)).toMatchObject({ status: 'NO_MATCHED_LOGIC_QUEUE', nextOffset: 0 })
       for (let n = 0; n < 10; n++) await acks.put(message(n))
       expect(await get(10)).toMatchObject({ status: 'OFFSET_OVERFLOW_ONE', nextOffset: 10 })
       expect(await get(11)).toMatchObject({ status: 'OFFSET_OVERFLOW_BADLY', nextOffset: 10 })
       expect(await get(-1)).toMatchObject({ status: 'OFFSET_TOO_SMALL', nextOffset: 0 })
-      const none = await store.get({ topic: 'TopicTest', queueId: 0, offset: 0, maxCount: 32, maxBytes: 1 << 20, accepts: () => false })
+      const none = await store.get({
+        topic: 'TopicTest',
+        queueId: 0,
+        offset: 0,
+        maxCount: 32,
+        maxBytes: 1 << 20,
+        accepts: () => false,
+      })
       expect(none).toMatchObject({ status: 'NO_MATCHED_MESSAGE', nextOffset: 10 })
       const one = await store.get({ topic: 'TopicTest', queueId: 0, offset: 0, maxCount: 32, maxBytes: 1 })
       expect(one).toMatchObject({ status: 'FOUND', count: 1, nextOffset: 1 })
@@ -152,7 +172,9 @@ export function storeSuite(name: string, makeDisk: () => Promise<{ disk: Disk; f
     it('refuses what is against the limits, with a reason, and goes on', async () => {
       expect(store.append(message(0, { body: Buffer.alloc(4 * 1024 * 1024 + 1) }))).toMatchObject({ status: 'MESSAGE_ILLEGAL' })
       expect(store.append(message(0, { body: Buffer.alloc(70_000) })).reason).toMatch(/65536/)
-      expect(store.append(message(0, { properties: 'a\x01' + 'x'.repeat(32_766) + '\x02' }))).toMatchObject({ status: 'PROPERTIES_SIZE_EXCEEDED' })
+      expect(store.append(message(0, { properties: 'a\x01' + 'x'.repeat(32_766) + '\x02' }))).toMatchObject({
+        status: 'PROPERTIES_SIZE_EXCEEDED',
+      })
       expect(store.append(message(0, { topic: 'x'.repeat(128) }))).toMatchObject({ status: 'MESSAGE_ILLEGAL' })
       expect(store.append(message(0, { topic: '%RETRY%' + 'x'.repeat(200) }))).toMatchObject({ status: 'PUT_OK' })
       expect(await acks.put(message(0))).toMatchObject({ queueOffset: 0 })

@@ -5,7 +5,9 @@ import { createNodeDisk } from '@cometmq/broker/store'
 import { MemoryDisk } from '@cometmq/testkit'
 import { storeSuite } from './store-suite.ts'
 
-storeSuite('a disk in memory', () => Promise.resolve({ disk: new MemoryDisk(), folder: '/store', dispose: () => Promise.resolve() }))
+storeSuite('a disk in memory', () =>
+  Promise.resolve({ disk: new MemoryDisk(), folder: '/store', dispose: () => Promise.resolve() }),
+)
 
 storeSuite('a real disk', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'comet-store-'))

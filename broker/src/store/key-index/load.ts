@@ -77,8 +77,11 @@ async function loadUnclean(options: LoadOptions, found: readonly DiskEntry[]): P
   for (const entry of found) {
     const path = `${folder}/${entry.name}`
     const previous = files.at(-1)
-    // Behind a file that was cut short nothing is trusted.
-    const kept = previous === undefined || previous.isFull ? await keepTrusted(options, path, entry.size) : nothingKept
+    // Behind a file that was cut short or lost nothing is trusted: entries are only added behind the last one.
+    const kept: Kept =
+      missingFrom === null && (previous === undefined || previous.isFull)
+        ? await keepTrusted(options, path, entry.size)
+        : nothingKept
     if (!kept.isWhole) missingFrom ??= kept.file?.endPhy ?? previous?.endPhy ?? 0
     if (kept.file !== null) {
       files.push(kept.file)
