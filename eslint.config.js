@@ -15,6 +15,8 @@ export default tseslint.config(
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       '@typescript-eslint/require-await': 'off',
+      // Properties are separated by control characters.
+      'no-control-regex': 'off',
       'no-constant-condition': ['error', { checkLoops: false }],
       'max-params': ['warn', 5],
     },
