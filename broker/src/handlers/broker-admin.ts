@@ -1,11 +1,9 @@
-import { ResponseCode, viewBrokerStatsDataRequest, type Handler, type Reply } from '@cometmq/remoting'
-import type { StatsSnapshot } from '../stats/counters.ts'
+import { ResponseCode, encodeBrokerStatsData, encodeJson, encodeKVTable, viewBrokerStatsDataRequest, type Handler } from '@cometmq/remoting'
 import type { Broker } from './context.ts'
 import { body, shown } from './fields.ts'
-import { double, jsonReply, textReply } from './json-bodies.ts'
+import { SUCCESS, bodyReply } from './replies.ts'
 import { runtimeInfo } from './runtime-info.ts'
 
-const SUCCESS: Reply = { code: ResponseCode.SUCCESS }
 
 type Names = 'runtimeInfo' | 'getConfig' | 'updateConfig' | 'viewStats' | 'cleanQueues' | 'cleanUnusedTopics' | 'deleteExpiredLog' | 'haStatus' | 'coldData'
 
@@ -14,10 +12,10 @@ export function brokerAdminHandlers(broker: Broker): Record<Names, Handler> {
   const { store, stats, topics, config } = broker
 
   /** 28 GET_BROKER_RUNTIME_INFO. */
-  const info: Handler = () => jsonReply({ table: runtimeInfo(broker) })
+  const info: Handler = () => bodyReply(encodeKVTable(runtimeInfo(broker)))
 
   /** 26 GET_BROKER_CONFIG. */
-  const getConfig: Handler = () => textReply(config.configText(), { version: JSON.stringify(topics.dataVersion) })
+  const getConfig: Handler = () => bodyReply(Buffer.from(config.configText()), { version: JSON.stringify(topics.dataVersion) })
 
   /** 25 UPDATE_BROKER_CONFIG. */
   const updateConfig: Handler = async request => {
@@ -31,7 +29,7 @@ export function brokerAdminHandlers(broker: Broker): Record<Names, Handler> {
     const { statsName, statsKey } = viewBrokerStatsDataRequest.decode(request.ext)
     const found = stats.view(statsName, statsKey)
     if (found === null) return { code: ResponseCode.SYSTEM_ERROR, remark: `The stats <${shown(statsName)}> <${shown(statsKey)}> not exist` }
-    return textReply(`{"statsDay":${snapshot(found.day)},"statsHour":${snapshot(found.hour)},"statsMinute":${snapshot(found.minute)}}`)
+    return bodyReply(encodeBrokerStatsData({ statsDay: found.day, statsHour: found.hour, statsMinute: found.minute }))
   }
 
   /** 306 CLEAN_EXPIRED_CONSUMEQUEUE: rows of removed log files go with retention. */
@@ -54,18 +52,17 @@ export function brokerAdminHandlers(broker: Broker): Record<Names, Handler> {
 
   /** 907 GET_BROKER_HA_STATUS of a master without replicas. */
   const haStatus: Handler = () =>
-    jsonReply({
+    bodyReply(
+      encodeJson({
       haClientRuntimeInfo: { lastReadTimestamp: 0, lastWriteTimestamp: 0, masterFlushOffset: 0, maxOffset: 0, transferredByteInSecond: 0 },
       haConnectionInfo: [],
       inSyncSlaveNums: 0,
       master: true,
       masterCommitLogMaxOffset: store.stats().appended,
-    })
+    }))
 
   /** 2003 GET_COLD_DATA_FLOW_CTR_INFO: there is no such control here. */
-  const coldData: Handler = () => jsonReply({ configTable: {}, globalColdReadThreshold: 0, runtimeTable: {} })
+  const coldData: Handler = () => bodyReply(encodeJson({ configTable: {}, globalColdReadThreshold: 0, runtimeTable: {} }))
 
   return { runtimeInfo: info, getConfig, updateConfig, viewStats, cleanQueues, cleanUnusedTopics, deleteExpiredLog, haStatus, coldData }
 }
-
-const snapshot = ({ sum, tps, avgpt }: StatsSnapshot): string => `{"avgpt":${double(avgpt)},"sum":${sum},"tps":${double(tps)}}`

@@ -2,7 +2,9 @@ import {
   CommandError,
   ResponseCode,
   consumerGroupRequest,
+  decodeCheckClientBody,
   decodeHeartbeat,
+  encodeConsumerIdList,
   heartbeatResponse,
   retryTopic,
   unregisterClientRequest,
@@ -10,8 +12,8 @@ import {
   type Reply,
 } from '@cometmq/remoting'
 import type { Broker } from './context.ts'
-import { body, jsonBody, shown } from './fields.ts'
-import { jsonReply } from './json-bodies.ts'
+import { shown } from './fields.ts'
+import { SUCCESS, bodyReply } from './replies.ts'
 
 const READ_AND_WRITE = 6
 const UNIT_SUBSCRIBER = 2
@@ -22,7 +24,7 @@ export function clientHandlers(broker: Broker): Record<'heartbeat' | 'unregister
 
   /** 34 HEART_BEAT: also makes the retry topic of each consumer group, known at the name servers before the answer. */
   const heartbeat: Handler = (request, peer): Reply | Promise<Reply> => {
-    const data = decodeHeartbeat(body(request))
+    const data = decodeHeartbeat(request.body)
     let created = false
     for (const { groupName, unitMode } of data.consumerDataSet) {
       const group = groups.find(groupName)
@@ -52,15 +54,13 @@ export function clientHandlers(broker: Broker): Record<'heartbeat' | 'unregister
   const consumerList: Handler = request => {
     const { consumerGroup } = consumerGroupRequest.decode(request.ext)
     const ids = clients.consumers(consumerGroup)?.channels.map(channel => channel.clientId) ?? []
-    if (ids.length > 0) return jsonReply({ consumerIdList: ids })
+    if (ids.length > 0) return bodyReply(encodeConsumerIdList(ids))
     return { code: ResponseCode.SYSTEM_ERROR, remark: `no consumer for this group, ${shown(consumerGroup)}` }
   }
 
   /** 46 CHECK_CLIENT_CONFIG: asked before a subscription that is no tag expression. */
   const checkConfig: Handler = request => {
-    const { subscriptionData } = jsonBody(request) as { subscriptionData?: { expressionType?: unknown } }
-    const type = subscriptionData?.expressionType
-    if (type === undefined || type === null || type === 'TAG') return { code: ResponseCode.SUCCESS }
+    if (decodeCheckClientBody(request.body).subscriptionData.expressionType === 'TAG') return SUCCESS
     throw new CommandError(ResponseCode.SYSTEM_ERROR, 'The broker does not support consumer to filter message by SQL92')
   }
 

@@ -1,47 +1,58 @@
-import { ResponseCode, getBrokerConsumeStatsRequest, getConsumeStatsRequest, queryConsumeTimeSpanRequest, type Handler, type MessageQueue } from '@cometmq/remoting'
+import {
+  ResponseCode,
+  encodeBrokerConsumeStats,
+  encodeConsumeStats,
+  encodeConsumeTimeSpan,
+  getBrokerConsumeStatsRequest,
+  getConsumeStatsRequest,
+  queryConsumeTimeSpanRequest,
+  type ConsumeStats,
+  type Handler,
+  type MessageQueue,
+  type OffsetWrapper,
+  type QueueTimeSpan,
+} from '@cometmq/remoting'
 import type { Broker } from './context.ts'
 import { shown } from './fields.ts'
-import { double, queueJson, queueMap, textReply } from './json-bodies.ts'
+import { bodyReply } from './replies.ts'
 
 interface GroupStats {
-  json: string
+  stats: ConsumeStats
   diff: number
   inflight: number
 }
 
 /** How far groups have consumed: 208, 317, 303 (spec remoting, 3.8; Java: AdminBrokerProcessor). */
 export function consumeStatsHandlers(broker: Broker): Record<'ofGroup' | 'ofBroker' | 'timeSpan', Handler> {
-  const { topics, store, offsets, config, groups } = broker
+  const { topics, offsets, config, groups } = broker
 
   /** 208 GET_CONSUME_STATS: over the topics asked for, or all the group has offsets for. */
   const ofGroup: Handler = async request => {
     const { consumerGroup, topic, topicList } = getConsumeStatsRequest.decode(request.ext)
-    const names = topicList !== undefined && topicList !== '' ? topicList.split(';').filter(name => name !== '') : topic !== undefined && topic !== '' ? [topic] : offsets.topicsOf(consumerGroup)
-    return textReply((await groupStats(broker, consumerGroup, names)).json)
+    const asked = (topicList ?? '').split(';').concat(topicList ? [] : [topic ?? '']).filter(name => name !== '')
+    const names = asked.length > 0 ? asked : offsets.topicsOf(consumerGroup)
+    return bodyReply(encodeConsumeStats((await groupStats(broker, consumerGroup, names)).stats))
   }
 
   /** 317 GET_BROKER_CONSUME_STATS. */
   const ofBroker: Handler = async request => {
     const { isOrder } = getBrokerConsumeStatsRequest.decode(request.ext)
-    const parts: string[] = []
+    const consumeStatsList: Record<string, ConsumeStats[]>[] = []
     let totalDiff = 0
-    let totalInflight = 0
+    let totalInflightDiff = 0
     for (const { groupName } of groups.all()) {
-      const perTopic: string[] = []
+      const perTopic: ConsumeStats[] = []
       for (const name of offsets.topicsOf(groupName)) {
         const topic = topics.get(name)
         if (topic === undefined || (isOrder && !topic.order)) continue
-        const stats = await groupStats(broker, groupName, [name])
-        totalDiff += stats.diff
-        totalInflight += stats.inflight
-        perTopic.push(stats.json)
+        const found = await groupStats(broker, groupName, [name])
+        totalDiff += found.diff
+        totalInflightDiff += found.inflight
+        perTopic.push(found.stats)
       }
-      parts.push(`{${JSON.stringify(groupName)}:[${perTopic.join(',')}]}`)
+      consumeStatsList.push({ [groupName]: perTopic })
     }
-    const list = parts.join(',')
-    return textReply(
-      `{"brokerAddr":${JSON.stringify(broker.address)},"consumeStatsList":[${list}],"totalDiff":${totalDiff},"totalInflightDiff":${totalInflight}}`,
-    )
+    return bodyReply(encodeBrokerConsumeStats({ brokerAddr: broker.address, consumeStatsList, totalDiff, totalInflightDiff }))
   }
 
   /** 303 QUERY_CONSUME_TIME_SPAN. */
@@ -49,23 +60,11 @@ export function consumeStatsHandlers(broker: Broker): Record<'ofGroup' | 'ofBrok
     const { topic, group } = queryConsumeTimeSpanRequest.decode(request.ext)
     const topicConfig = topics.get(topic)
     if (topicConfig === undefined) return { code: ResponseCode.TOPIC_NOT_EXIST, remark: `topic[${shown(topic)}] not exist` }
-    const spans: string[] = []
+    const spans: QueueTimeSpan[] = []
     for (let queueId = 0; queueId < topicConfig.writeQueueNums; queueId++) {
-      const max = store.maxOffset(topic, queueId)
-      const committed = offsets.query(group, topic, queueId)
-      const minTime = await store.storeTimeAt(topic, queueId, store.minOffset(topic, queueId))
-      const maxTime = max > 0 ? await store.storeTimeAt(topic, queueId, max - 1) : -1
-      const consumedTime = committed > 0 ? await store.storeTimeAt(topic, queueId, committed - 1) : minTime
-      const nextTime = committed >= 0 && committed < max ? await store.storeTimeAt(topic, queueId, committed) : -1
-      const delay = nextTime > 0 ? Math.max(0, broker.clock.now() - nextTime) : 0
-      const queue = queueJson({ topic, brokerName: config.brokerName, queueId })
-      spans.push(
-        `{"consumeTimeStamp":${consumedTime},"consumeTimeStampStr":"${humanTime(consumedTime)}","delayTime":${delay},` +
-          `"maxTimeStamp":${maxTime},"maxTimeStampStr":"${humanTime(maxTime)}","messageQueue":${queue},` +
-          `"minTimeStamp":${minTime},"minTimeStampStr":"${humanTime(minTime)}"}`,
-      )
+      spans.push(await queueTimeSpan(broker, group, { topic, brokerName: config.brokerName, queueId }))
     }
-    return textReply(`{"consumeTimeSpanSet":[${spans.join(',')}]}`)
+    return bodyReply(encodeConsumeTimeSpan(spans))
   }
 
   return { ofGroup, ofBroker, timeSpan }
@@ -74,7 +73,7 @@ export function consumeStatsHandlers(broker: Broker): Record<'ofGroup' | 'ofBrok
 /** ConsumeStats as JSON, and how many messages are not consumed and pulled but not consumed. */
 async function groupStats(broker: Broker, group: string, names: readonly string[]): Promise<GroupStats> {
   const { topics, store, offsets, config, stats } = broker
-  const rows: [MessageQueue, string][] = []
+  const rows: [MessageQueue, OffsetWrapper][] = []
   let diff = 0
   let inflight = 0
   let tps = 0
@@ -91,11 +90,32 @@ async function groupStats(broker: Broker, group: string, names: readonly string[
       inflight += pullOffset - consumerOffset
       rows.push([
         { topic, brokerName: config.brokerName, queueId },
-        `{"brokerOffset":${brokerOffset},"consumerOffset":${consumerOffset},"lastTimestamp":${lastTimestamp},"pullOffset":${pullOffset}}`,
+        { brokerOffset, consumerOffset, lastTimestamp, pullOffset },
       ])
     }
   }
-  return { json: `{"consumeTps":${double(tps)},"offsetTable":${queueMap(rows)}}`, diff, inflight }
+  return { stats: { consumeTps: tps, offsetTable: rows }, diff, inflight }
+}
+
+async function queueTimeSpan({ store, offsets, clock }: Broker, group: string, messageQueue: MessageQueue): Promise<QueueTimeSpan> {
+  const { topic, queueId } = messageQueue
+  const max = store.maxOffset(topic, queueId)
+  const committed = offsets.query(group, topic, queueId)
+  const minTimeStamp = await store.storeTimeAt(topic, queueId, store.minOffset(topic, queueId))
+  const maxTimeStamp = max > 0 ? await store.storeTimeAt(topic, queueId, max - 1) : -1
+  const consumeTimeStamp = committed > 0 ? await store.storeTimeAt(topic, queueId, committed - 1) : minTimeStamp
+  const nextTime = committed >= 0 && committed < max ? await store.storeTimeAt(topic, queueId, committed) : -1
+  const delayTime = nextTime > 0 ? Math.max(0, clock.now() - nextTime) : 0
+  return {
+    messageQueue,
+    minTimeStamp,
+    maxTimeStamp,
+    consumeTimeStamp,
+    delayTime,
+    minTimeStampStr: humanTime(minTimeStamp),
+    maxTimeStampStr: humanTime(maxTimeStamp),
+    consumeTimeStampStr: humanTime(consumeTimeStamp),
+  } as QueueTimeSpan
 }
 
 /** Local time as RocketMQ prints it: `2026-01-01#00:00:00:001`; `-1` stays so. */

@@ -1,7 +1,6 @@
-import { CommandError, ResponseCode, type Command, type Handler, type MessageQueue } from '@cometmq/remoting'
+import { CommandError, ResponseCode, decodeLockBatch, encodeLockedQueues, type Command, type Handler, type LockBatchBody } from '@cometmq/remoting'
 import type { Broker } from './context.ts'
-import { jsonBody } from './fields.ts'
-import { jsonReply } from './json-bodies.ts'
+import { SUCCESS, bodyReply } from './replies.ts'
 
 /** Queues one request may lock. */
 const MAX_QUEUES = 65_536
@@ -10,33 +9,27 @@ const MAX_QUEUES = 65_536
 export function lockHandlers(broker: Broker): Record<'lock' | 'unlock', Handler> {
   /** 41 LOCK_BATCH_MQ: answers the queues that the client holds afterwards. */
   const lock: Handler = request => {
-    const { group, clientId, queues } = lockBody(request)
-    return jsonReply({ lockOKMQSet: broker.locks.lock(group, queues, clientId) })
+    const { consumerGroup, clientId, mqSet } = lockBody(request)
+    return bodyReply(encodeLockedQueues(broker.locks.lock(consumerGroup, mqSet, clientId)))
   }
 
   /** 42 UNLOCK_BATCH_MQ. */
   const unlock: Handler = request => {
-    const { group, clientId, queues } = lockBody(request)
-    broker.locks.unlock(group, queues, clientId)
-    return { code: ResponseCode.SUCCESS }
+    const { consumerGroup, clientId, mqSet } = lockBody(request)
+    broker.locks.unlock(consumerGroup, mqSet, clientId)
+    return SUCCESS
   }
 
   return { lock, unlock }
 }
 
-function lockBody(request: Command): { group: string; clientId: string; queues: MessageQueue[] } {
-  const given = jsonBody(request) as { consumerGroup?: unknown; clientId?: unknown; mqSet?: unknown } | null
-  const { consumerGroup, clientId, mqSet } = given ?? {}
-  if (typeof consumerGroup !== 'string' || typeof clientId !== 'string' || consumerGroup === '' || clientId === '') {
+function lockBody(request: Command): LockBatchBody {
+  const given = decodeLockBatch(request.body)
+  if (given.consumerGroup === '' || given.clientId === '') {
     throw new CommandError(ResponseCode.SYSTEM_ERROR, `the body of request ${request.code} needs consumerGroup and clientId`)
   }
-  const list: unknown[] = Array.isArray(mqSet) ? mqSet : []
-  if (list.length > MAX_QUEUES) throw new CommandError(ResponseCode.SYSTEM_ERROR, `mqSet has ${list.length} queues, at most ${MAX_QUEUES} are taken`)
-  return { group: consumerGroup, clientId, queues: list.map(entry => queueOf(entry, request.code)) }
-}
-
-function queueOf(entry: unknown, code: number): MessageQueue {
-  const { topic, brokerName, queueId } = (entry ?? {}) as Record<string, unknown>
-  if (typeof topic === 'string' && typeof brokerName === 'string' && typeof queueId === 'number') return { topic, brokerName, queueId }
-  throw new CommandError(ResponseCode.SYSTEM_ERROR, `the body of request ${code} has an entry of mqSet that is no message queue`)
+  if (given.mqSet.length > MAX_QUEUES) {
+    throw new CommandError(ResponseCode.SYSTEM_ERROR, `mqSet has ${given.mqSet.length} queues, at most ${MAX_QUEUES} are taken`)
+  }
+  return given
 }

@@ -1,7 +1,7 @@
-import { CommandError, ResponseCode, cloneGroupOffsetRequest, resetOffsetRequest, type Handler, type MessageQueue, type Reply } from '@cometmq/remoting'
+import { CommandError, ResponseCode, encodeResetOffsetBody, cloneGroupOffsetRequest, resetOffsetRequest, type Handler, type MessageQueue, type Reply } from '@cometmq/remoting'
 import type { Broker } from './context.ts'
 import { shown } from './fields.ts'
-import { queueMap, textReply } from './json-bodies.ts'
+import { SUCCESS, bodyReply } from './replies.ts'
 
 /** Offsets as operators and replicas see them: 222, 314, 43, 45 (spec remoting, 3.8; store, 12.3). */
 export function offsetAdminHandlers(broker: Broker): Record<'reset' | 'clone' | 'all' | 'delayOffsets', Handler> {
@@ -16,16 +16,16 @@ export function offsetAdminHandlers(broker: Broker): Record<'reset' | 'clone' | 
       return { code: ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, remark: `Group ${shown(group)} does not exist` }
     }
     const queues = queueId >= 0 ? [queueId] : Array.from({ length: topicConfig.readQueueNums }, (_, i) => i)
-    const targets: [MessageQueue, string][] = []
+    const targets: [MessageQueue, number][] = []
     for (const each of queues) {
       const target = await resetTarget(broker, topic, each, queueId >= 0 ? (offset ?? -1) : -1, timestamp)
-      targets.push([{ topic, brokerName: config.brokerName, queueId: each }, String(target)])
+      targets.push([{ topic, brokerName: config.brokerName, queueId: each }, target])
     }
     for (const [queue, target] of targets) {
-      offsets.reset(group, topic, queue.queueId, Number(target))
+      offsets.reset(group, topic, queue.queueId, target)
       broker.wakePulls(topic, queue.queueId)
     }
-    return textReply(`{"offsetTable":${queueMap(targets)}}`)
+    return bodyReply(encodeResetOffsetBody(targets))
   }
 
   /** 314 CLONE_GROUP_OFFSET: of one topic or all of the source group. */
@@ -33,14 +33,14 @@ export function offsetAdminHandlers(broker: Broker): Record<'reset' | 'clone' | 
     const { srcGroup, destGroup, topic } = cloneGroupOffsetRequest.decode(request.ext)
     const names = topic === undefined || topic === '' ? offsets.topicsOf(srcGroup) : [topic]
     for (const name of names) if (topics.get(name) !== undefined) offsets.clone(srcGroup, destGroup, name)
-    return { code: ResponseCode.SUCCESS }
+    return SUCCESS
   }
 
   /** 43 GET_ALL_CONSUMER_OFFSET; queue ids without quotes, as Java writes them. */
-  const all: Handler = () => textReply(offsetTableJson(broker))
+  const all: Handler = () => bodyReply(Buffer.from(offsetTableJson(broker)))
 
   /** 45 GET_ALL_DELAY_OFFSET. */
-  const delayOffsets: Handler = (): Reply => textReply(broker.delayOffsetsJson())
+  const delayOffsets: Handler = (): Reply => bodyReply(Buffer.from(broker.delayOffsetsJson()))
 
   return { reset, clone, all, delayOffsets }
 }

@@ -1,5 +1,6 @@
 import {
   ResponseCode,
+  encodeQueryConsumeQueueBody,
   queryConsumeQueueRequest,
   queryMessageRequest,
   queryMessageResponse,
@@ -8,7 +9,7 @@ import {
 } from '@cometmq/remoting'
 import type { Broker } from './context.ts'
 import { shown } from './fields.ts'
-import { toJson } from './json-bodies.ts'
+import { bodyReply } from './replies.ts'
 
 /** Largest answer to one query; what does not fit is left out, newest first. */
 const MAX_ANSWER_BYTES = 12 * 1024 * 1024
@@ -50,13 +51,15 @@ export function queryHandlers(broker: Broker): Record<'byKey' | 'byId' | 'queueR
     if (topics.get(topic) === undefined) return { code: ResponseCode.TOPIC_NOT_EXIST, remark: `topic[${shown(topic)}] not exist` }
     const rows = await store.rows(topic, queueId, index, Math.min(Math.max(0, count), MAX_ROWS))
     const subscription = consumerGroup === undefined ? undefined : broker.clients.consumers(consumerGroup)?.subscriptions.get(topic)
-    const queueData = rows
-      .map(row => `{"eval":false,"physicOffset":${row.physicalOffset},"physicSize":${row.size},"tagsCode":${row.tagsCode}}`)
-      .join(',')
-    const body =
-      `{"filterData":"null","maxQueueIndex":${store.maxOffset(topic, queueId)},"minQueueIndex":${store.minOffset(topic, queueId)},` +
-      `"queueData":[${queueData}]${subscription === undefined ? '' : `,"subscriptionData":${toJson(subscription)}`}}`
-    return { code: ResponseCode.SUCCESS, body: Buffer.from(body) }
+    return bodyReply(
+      encodeQueryConsumeQueueBody({
+        filterData: 'null',
+        maxQueueIndex: store.maxOffset(topic, queueId),
+        minQueueIndex: store.minOffset(topic, queueId),
+        queueData: rows.map(row => ({ eval: false, physicOffset: row.physicalOffset, physicSize: row.size, tagsCode: row.tagsCode })),
+        subscriptionData: subscription,
+      }),
+    )
   }
 
   return { byKey, byId, queueRows }

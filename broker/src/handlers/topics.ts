@@ -1,12 +1,11 @@
-import { CommandError, ResponseCode, createTopicRequest, popRetryTopic, retryTopic, topicNameFault, getTopicConfigRequest, topicRequest, type Command, type Handler, type Reply, type TopicConfig } from '@cometmq/remoting'
+import { CommandError, decodeTopicConfigList, encodeGroupList, encodeTopicConfig, encodeTopicConfigWrapper, encodeTopicList, encodeTopicStatsTable, ResponseCode, createTopicRequest, popRetryTopic, retryTopic, topicNameFault, getTopicConfigRequest, topicRequest, type Command, type Handler, type MessageQueue, type TopicConfig, type TopicOffset } from '@cometmq/remoting'
 import type { Broker } from './context.ts'
-import { jsonBody, shown } from './fields.ts'
-import { double, jsonReply, queueMap, textReply } from './json-bodies.ts'
+import { shown } from './fields.ts'
+import { SUCCESS, bodyReply } from './replies.ts'
 import { alterAttributes } from './topic-attributes.ts'
 
 /** Queues of one topic; each costs a file of the consume queue once it is used. */
 const MAX_QUEUES_PER_TOPIC = 65_536
-const SUCCESS: Reply = { code: ResponseCode.SUCCESS }
 
 type Names = 'put' | 'putList' | 'remove' | 'one' | 'all' | 'system' | 'stats' | 'consumedBy'
 
@@ -30,9 +29,7 @@ export function topicHandlers(broker: Broker): Record<Names, Handler> {
 
   /** 18 UPDATE_AND_CREATE_TOPIC_LIST: all are checked before the first is taken. */
   const putList: Handler = async request => {
-    const list = (jsonBody(request) as { topicConfigList?: unknown }).topicConfigList
-    if (!Array.isArray(list)) throw new CommandError(ResponseCode.INVALID_PARAMETER, 'the body needs a topicConfigList')
-    const configs = list.map(entry => checkTopic(broker, withDefaults(entry as Partial<TopicConfig>)))
+    const configs = decodeTopicConfigList(request.body).map(each => checkTopic(broker, each))
     for (const each of configs) topics.put(each)
     await topics.saved()
     await broker.announceTopics()
@@ -54,38 +51,38 @@ export function topicHandlers(broker: Broker): Record<Names, Handler> {
   }
 
   /** 351 GET_TOPIC_CONFIG. */
-  const one: Handler = request => jsonReply(known(getTopicConfigRequest.decode(request.ext).topic))
+  const one: Handler = request => bodyReply(encodeTopicConfig(known(getTopicConfigRequest.decode(request.ext).topic)))
 
   /** 21 GET_ALL_TOPIC_CONFIG: always all, without the paging fields. */
   const all: Handler = () => {
     const table = Object.fromEntries([...topics.all()].map(each => [each.topicName, each]))
-    return jsonReply({ dataVersion: topics.dataVersion, topicConfigTable: table })
+    return bodyReply(encodeTopicConfigWrapper({ dataVersion: topics.dataVersion, topicConfigTable: table }))
   }
 
   /** 305 GET_SYSTEM_TOPIC_LIST_FROM_BROKER. */
   const system: Handler = () => {
     const names = [...topics.all()].map(each => each.topicName).filter(name => topics.isSystem(name))
-    return jsonReply({ topicList: names })
+    return bodyReply(encodeTopicList({ topicList: names }))
   }
 
   /** 202 GET_TOPIC_STATS_INFO. */
   const topicStats: Handler = async request => {
     const { topic } = topicRequest.decode(request.ext)
     const { readQueueNums, writeQueueNums } = known(topic)
-    const rows: [{ topic: string; brokerName: string; queueId: number }, string][] = []
+    const rows: [MessageQueue, TopicOffset][] = []
     for (let queueId = 0; queueId < Math.max(readQueueNums, writeQueueNums); queueId++) {
       const max = store.maxOffset(topic, queueId)
       const min = store.minOffset(topic, queueId)
       const last = max > min ? Math.max(0, await store.storeTimeAt(topic, queueId, max - 1)) : 0
-      rows.push([{ topic, brokerName: config.brokerName, queueId }, `{"lastUpdateTimestamp":${last},"maxOffset":${max},"minOffset":${min}}`])
+      rows.push([{ topic, brokerName: config.brokerName, queueId }, { lastUpdateTimestamp: last, maxOffset: max, minOffset: min }])
     }
-    return textReply(`{"offsetTable":${queueMap(rows)},"topicPutTps":${double(stats.tps('TOPIC_PUT_NUMS', topic))}}`)
+    return bodyReply(encodeTopicStatsTable({ offsetTable: rows, topicPutTps: stats.tps('TOPIC_PUT_NUMS', topic) }))
   }
 
   /** 300 QUERY_TOPIC_CONSUME_BY_WHO. */
   const consumedBy: Handler = request => {
     const { topic } = topicRequest.decode(request.ext)
-    return jsonReply({ groupList: [...new Set([...clients.groupsSubscribedTo(topic), ...offsets.groupsOf(topic)])] })
+    return bodyReply(encodeGroupList([...new Set([...clients.groupsSubscribedTo(topic), ...offsets.groupsOf(topic)])]))
   }
 
   return { put, putList, remove, one, all, system, stats: topicStats, consumedBy }
@@ -106,19 +103,6 @@ function topicOf(broker: Broker, request: Command): TopicConfig {
     topicSysFlag: asked.topicSysFlag,
     order: asked.order,
     attributes,
-  }
-}
-
-function withDefaults(given: Partial<TopicConfig>): TopicConfig {
-  return {
-    topicName: typeof given.topicName === 'string' ? given.topicName : '',
-    readQueueNums: given.readQueueNums ?? 16,
-    writeQueueNums: given.writeQueueNums ?? 16,
-    perm: given.perm ?? 6,
-    topicFilterType: given.topicFilterType === 'MULTI_TAG' ? 'MULTI_TAG' : 'SINGLE_TAG',
-    topicSysFlag: given.topicSysFlag ?? 0,
-    order: given.order ?? false,
-    attributes: given.attributes ?? {},
   }
 }
 
