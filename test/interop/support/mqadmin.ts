@@ -45,7 +45,7 @@ export class Mqadmin {
   /** Like `print`; throws when the output holds an exception. */
   async run(command: string, ...args: string[]): Promise<string> {
     const out = await this.print(command, ...args)
-    if (/\n\tat |\w+Exception:|the JVM ended/.test(out))
+    if (/^\tat |^[\w.]+(Exception|Error):|the JVM ended/m.test(out))
       throw new Error(`mqadmin ${command} ${args.join(' ')} printed:\n${out.slice(0, 1500)}`)
     return out
   }

@@ -5,6 +5,8 @@ import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -14,6 +16,7 @@ import org.apache.rocketmq.tools.command.MQAdminStartup;
 /** Runs mqadmin commands one after the other in this process: a JSON array of arguments per input line, a JSON object per output line. */
 public final class AdminRunner {
     public static void main(String[] args) throws Exception {
+        Hurry.start();
         PrintStream out = System.out;
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = in.readLine(); line != null; line = in.readLine()) {
@@ -24,6 +27,7 @@ public final class AdminRunner {
             System.setErr(capture);
             String thrown = "";
             try {
+                forgetCommands();
                 MQAdminStartup.main0(command.toArray(new String[0]), null);
             } catch (Throwable e) {
                 thrown = e.toString();
@@ -35,5 +39,14 @@ public final class AdminRunner {
             out.flush();
         }
         Runtime.getRuntime().halt(0);
+    }
+
+    /** mqadmin is made for one command a process: a command object that is used again would use its closed client again. */
+    private static void forgetCommands() throws IllegalAccessException {
+        for (Field field : MQAdminStartup.class.getDeclaredFields()) {
+            if (!Modifier.isStatic(field.getModifiers()) || !List.class.isAssignableFrom(field.getType())) continue;
+            field.setAccessible(true);
+            ((List<?>) field.get(null)).clear();
+        }
     }
 }
