@@ -236,6 +236,22 @@ describe('files', () => {
     expect(header).toEqual({ beginTimestamp: 8000, endTimestamp: 8000, beginPhy: 9, endPhy: 9, usedSlots: 1, count: 2 })
   })
 
+  it('completeTimestamp is that of the newest file with slots on disk', async () => {
+    const disk = new MemoryDisk()
+    const index = await openIndex(disk, { slots: 4, entries: 3 })
+    index.put(hashOf('T#'), 'a', 1, 1000)
+    await index.flush({ sync: true })
+    expect(index.completeTimestamp).toBe(0)
+    for (let phy = 2; phy <= 5; phy++) index.put(hashOf('T#'), 'a', phy, 1000 * phy)
+    expect(index.completeTimestamp).toBe(0)
+    await index.flush()
+    expect(index.completeTimestamp).toBe(4000)
+    expect(index.lastTimestamp).toBe(5000)
+    await index.close()
+    expect(index.completeTimestamp).toBe(5000)
+    expect((await openIndex(disk, { slots: 4, entries: 3 })).completeTimestamp).toBe(5000)
+  })
+
   it('a failed write loses nothing: the next flush tries again', async () => {
     const disk = new MemoryDisk()
     const index = await openIndex(disk, { slots: 4, entries: 5 })

@@ -73,6 +73,11 @@ export class IndexFile {
     return this.count - this.#writtenCount
   }
 
+  /** Everything is on disk and synced, slots too: any reader finds all keys. */
+  get isComplete(): boolean {
+    return this.slots === null || (this.#slotsWritten && this.#synced && this.unwrittenEntries === 0)
+  }
+
   /** Adds an entry to a file that is not full. */
   put(keyHash: number, phy: number, timestamp: number): void {
     const state = this.#state

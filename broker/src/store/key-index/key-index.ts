@@ -80,6 +80,14 @@ export class KeyIndex {
     return this.#newest?.endTimestamp ?? 0
   }
 
+  /**
+   * Store time up to which the files on disk are complete, with slots: the value for the checkpoint's indexMsgTimestamp. A Java broker keeps a file
+   * that ends before it and uses its slots as they are. Slots are written when a file is full and by `close`, so this lags behind. 0: none are.
+   */
+  get completeTimestamp(): number {
+    return this.#files.findLast(file => file.isComplete)?.endTimestamp ?? 0
+  }
+
   get fileCount(): number {
     return this.#files.length
   }
