@@ -75,6 +75,7 @@ export async function buildBench() {
     clean: true,
     silent: true,
     noExternal: [/^@cometmq\//],
+    external: ['lz4-napi', 'fzstd'],
     esbuildOptions(esbuild) {
       esbuild.conditions = ['cometmq-source', 'node', 'import']
     },

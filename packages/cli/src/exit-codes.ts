@@ -25,6 +25,7 @@ export const exitCodeMeaning: readonly (readonly [number, string])[] = [
 
 const ofCode: Readonly<Record<string, number>> = {
   E_USAGE: ExitCode.USAGE,
+  E_CONFIRM: ExitCode.USAGE,
   E_ARGUMENT: ExitCode.USAGE,
   E_MESSAGE: ExitCode.USAGE,
   E_NO_ROUTE: ExitCode.NOT_FOUND,

@@ -1,6 +1,7 @@
 /** Everything a command uses of the process around it, so that tests can run commands without one. */
 export interface Io {
   out(text: string): void
+  outBytes(bytes: Uint8Array): void
   err(text: string): void
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
@@ -27,6 +28,7 @@ export function processIo(): Io {
   })
   return {
     out: text => void process.stdout.write(text),
+    outBytes: bytes => void process.stdout.write(bytes),
     err: text => void process.stderr.write(text),
     env: process.env,
     cwd: process.cwd(),

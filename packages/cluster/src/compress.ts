@@ -1,15 +1,7 @@
-import { SysFlag } from '@cometmq/remoting'
-import { deflateSync, inflateSync } from 'node:zlib'
-import { maxBodyBytes } from './message.ts'
+import { compressBody as compress, compressionFlags } from '@cometmq/remoting'
 
-/** zlib, level 5, as Java producers do it; the body as it was when that would not make it smaller. */
+/** zlib, level 5, as Java producers do it by default; the body as it was when that would not make it smaller. */
 export function compressBody(body: Buffer): { body: Buffer; sysFlag: number } {
-  const compressed = deflateSync(body, { level: 5 })
-  if (compressed.length >= body.length) return { body, sysFlag: 0 }
-  return { body: compressed, sysFlag: SysFlag.COMPRESSED | SysFlag.COMPRESSION_ZLIB }
-}
-
-export function decompressBody(body: Buffer, sysFlag: number): Buffer {
-  if ((sysFlag & SysFlag.COMPRESSED) === 0) return body
-  return inflateSync(body, { maxOutputLength: maxBodyBytes })
+  const compressed = compress(body, 'ZLIB', 5)
+  return compressed.length < body.length ? { body: compressed, sysFlag: compressionFlags('ZLIB') } : { body, sysFlag: 0 }
 }

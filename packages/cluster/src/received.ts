@@ -1,13 +1,13 @@
 import {
   addressText,
   decodeRecords,
+  decompressBody,
   type MessageRecord,
   offsetMessageId,
   parseOffsetMessageId,
   parseProperties,
   PropertyKey,
 } from '@cometmq/remoting'
-import { decompressBody } from './compress.ts'
 import { ClusterError, refused } from './errors.ts'
 
 /** A message as it came from a broker. */

@@ -143,7 +143,7 @@ export class Printer<Row> {
     if (value === null || value === undefined) return ''
     if (column.kind === 'time') return timeText(Number(value), this.#times)
     if (Array.isArray(value)) return value.every(item => typeof item === 'string') ? value.join(',') : JSON.stringify(value)
-    return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean)
+    return typeof value === 'object' ? JSON.stringify(value) : String(value)
   }
 
   #object(row: Row): Json {

@@ -1,0 +1,148 @@
+import { type Logger } from '@cometmq/remoting'
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { CliError } from '../errors.ts'
+import { ExitCode } from '../exit-codes.ts'
+import { type Io } from '../io.ts'
+import { lineLogger, type LogFormat, type LogLevel } from '../logger.ts'
+import {
+  isRunning,
+  processFilePath,
+  readProcessFile,
+  removeFile,
+  type Role,
+  writeProcessFile,
+  writeWhole,
+} from '../process-file.ts'
+import { packageVersion } from '../version.ts'
+
+/** What the three commands that run a server share: options, the folder, the process file, the ready file, stopping. */
+export interface ServerOptions {
+  data?: string
+  host?: string
+  config?: string
+  set?: string[]
+  readyFile?: string
+  insecureListen?: boolean
+  logLevel: LogLevel
+  logFormat: LogFormat
+}
+
+export const dataFolderOf = (io: Io, options: { data?: string }): string => resolve(io.cwd, options.data ?? 'comet-data')
+
+export const serverLogger = (io: Io, options: ServerOptions): Logger => lineLogger(io, options.logLevel, options.logFormat)
+
+export interface Sources {
+  file?: { name: string; text: string }
+  sets: string[]
+}
+
+/** The configuration file and the settings of the command line; `defaults` give way to both. */
+export function configSources(io: Io, options: ServerOptions, defaults: Readonly<Record<string, string>>): Sources {
+  const file = options.config === undefined ? undefined : readConfigFile(resolve(io.cwd, options.config))
+  const given = options.set ?? []
+  const isGiven = (key: string): boolean =>
+    given.some(set => set.slice(0, set.indexOf('=')).trim() === key) ||
+    (file !== undefined && new RegExp(`^[ \\t]*${key}[ \\t]*[=: \\t]`, 'm').test(file.text))
+  const sets = Object.entries(defaults).flatMap(([key, value]) => (isGiven(key) ? [] : `${key}=${value}`))
+  return { ...(file ? { file } : {}), sets: [...sets, ...given] }
+}
+
+function readConfigFile(path: string): { name: string; text: string } {
+  try {
+    return { name: path, text: readFileSync(path, 'utf8') }
+  } catch (cause) {
+    throw new CliError('E_FILE', `the configuration file cannot be read`, (cause as Error).message, { cause })
+  }
+}
+
+const loopback = /^(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1|\[::1\]|localhost)$/
+export const isLoopback = (host: string): boolean => loopback.test(host)
+
+/** Nobody has to authenticate here, so an address that others reach must be asked for by name. */
+export function checkListen(host: string, options: ServerOptions): void {
+  if (isLoopback(host) || options.insecureListen) return
+  throw new CliError(
+    'E_INSECURE_LISTEN',
+    `not listening on ${host}`,
+    'anyone who reaches that address could read, write and delete everything',
+  )
+}
+
+/** Refuses a data folder that a running server of one of `rivals` uses; E_DATA_IN_USE. */
+export function claimFolder(dataFolder: string, role: Role, rivals: readonly Role[]): void {
+  for (const rival of rivals) {
+    const file = readProcessFile(processFilePath(dataFolder, rival))
+    if (file && file.pid !== process.pid && isRunning(file))
+      throw new CliError(
+        'E_DATA_IN_USE',
+        `the data folder ${dataFolder} is in use`,
+        `process ${file.pid} (comet ${rival}) works in it`,
+      )
+  }
+  try {
+    writeProcessFile(dataFolder, role, packageVersion())
+  } catch (cause) {
+    throw new CliError('E_FILE', `the data folder ${dataFolder} cannot be used`, (cause as Error).message, { cause })
+  }
+}
+
+export const releaseFolder = (dataFolder: string, role: Role): void => removeFile(processFilePath(dataFolder, role))
+
+/** Turns what starting a server can throw into the three lines. */
+export function startFailure(error: unknown, dataFolder: string): unknown {
+  if (!(error instanceof Error) || error instanceof CliError) return error
+  const { code, problems } = error as { code?: string; problems?: readonly string[] }
+  if (problems) return new CliError('E_CONFIG', 'the configuration cannot be used', problems.join('; '), { cause: error })
+  if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL')
+    return new CliError('E_PORT', 'cannot listen', error.message, { cause: error })
+  if (/in use|locked/i.test(error.message))
+    return new CliError('E_DATA_IN_USE', `the data folder ${dataFolder} is in use`, error.message, { cause: error })
+  return error
+}
+
+export interface ReadyFile {
+  pid: number
+  nameserver?: { address: string; port: number }
+  broker?: { name: string; address: string; port: number }
+  dataFolder: string
+  version: string
+}
+
+/** Written as a whole once everything is ready. */
+export function writeReadyFile(io: Io, options: ServerOptions, ready: Omit<ReadyFile, 'pid' | 'version'>): void {
+  if (options.readyFile === undefined) return
+  const content: ReadyFile = { pid: process.pid, ...ready, version: packageVersion() }
+  writeWhole(resolve(io.cwd, options.readyFile), `${JSON.stringify(content, null, 2)}\n`)
+}
+
+/** npm passes a terminal's Ctrl-C on although the terminal sent it already: two signals this close are one. */
+const sameSignalMs = 500
+
+/** Waits for SIGINT or SIGTERM, then closes in order; another signal stops at once. Resolves with the exit code. */
+export async function untilStopped(io: Io, logger: Logger, close: () => Promise<void>): Promise<number> {
+  let first = Number.POSITIVE_INFINITY
+  let stop: (signal: string) => void = () => {}
+  const asked = new Promise<string>(resolve => (stop = resolve))
+  const keepAlive = setInterval(() => {}, 0x7fff_ffff)
+  const unlisten = io.onStopSignal(signal => {
+    const now = performance.now()
+    if (now - first > sameSignalMs) {
+      io.err('stopped at once: what was in memory only is lost\n')
+      io.exitNow(ExitCode.INTERRUPTED)
+    }
+    first = Math.min(first, now)
+    stop(signal)
+  })
+  try {
+    const signal = await asked
+    logger.info('stopping', { signal })
+    await close()
+    return ExitCode.OK
+  } finally {
+    clearInterval(keepAlive)
+    unlisten()
+  }
+}
+
+export const nameServerFolder = (dataFolder: string): string => join(dataFolder, 'namesrv')

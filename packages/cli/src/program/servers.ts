@@ -1,0 +1,63 @@
+import { type Command, Option } from 'commander'
+import { collect, command, duration, port, type Run, runs } from './options.ts'
+
+export function addServers(program: Command, run: Run): void {
+  const serve = server(
+    command(
+      program,
+      'serve',
+      'run name server and broker in one process',
+      'comet serve',
+      'comet serve --data /var/lib/comet --host 0.0.0.0 --insecure-listen',
+    ),
+  )
+    .option('--nameserver-port <port>', 'port of the name server; 0: any free one', port, 9876)
+    .option('--broker-port <port>', 'port of the broker; 0: any free one', port)
+  runs(serve, run, () => import('../commands/serve.ts').then(module => module.serve))
+
+  const ns = server(
+    command(program, 'nameserver', 'run a name server', 'comet nameserver', 'comet nameserver --port 9877'),
+  ).option('-p, --port <port>', 'port; 0: any free one (default: 9876)', port)
+  runs(ns, run, () => import('../commands/nameserver.ts').then(module => module.nameserver))
+
+  const broker = server(
+    command(
+      program,
+      'broker',
+      'run a broker',
+      'comet broker -n localhost:9876',
+      'comet broker -c broker.conf --set brokerName=b-1',
+    ),
+  )
+    .option('-n, --nameserver <list>', 'name servers to register at, host:port;host:port (default: $NAMESRV_ADDR)')
+    .option('--broker-port <port>', 'port; 0: any free one', port)
+  runs(broker, run, () => import('../commands/broker.ts').then(module => module.broker))
+
+  const shutdown = command(
+    program,
+    'shutdown <server>',
+    'stop a running broker or nameserver and wait until it is gone',
+    'comet shutdown broker',
+    'comet shutdown nameserver --data /var/lib/comet',
+  )
+    .option('--data <folder>', 'data folder of the process (default: ./comet-data)')
+    .option('--ready-file <file>', 'the file given as --ready-file when it was started')
+    .option('--timeout <duration>', 'how long to wait', duration, 60_000)
+  runs(shutdown, run, () => import('../commands/shutdown.ts').then(module => module.shutdown))
+}
+
+function server(target: Command): Command {
+  return target
+    .option('--data <folder>', 'data folder (default: ./comet-data)')
+    .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
+    .option('-c, --config <file>', "settings under RocketMQ's names, as in broker.conf")
+    .option('--set <key=value>', 'one setting; may be repeated, wins over the file', collect)
+    .option('--ready-file <file>', 'written when all is ready: JSON with process id, addresses and data folder')
+    .option('--insecure-listen', 'allow an address that others can reach although nobody has to authenticate')
+    .addOption(
+      new Option('--log-level <level>', 'lowest level of the log on standard error')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('warn'),
+    )
+    .addOption(new Option('--log-format <format>', 'format of the log').choices(['text', 'json']).default('text'))
+}
