@@ -1,9 +1,9 @@
 import { type Clock } from './clock.ts'
 import { createStamp, type Serialize } from './codec/encode.ts'
 import { type Command, type Request } from './command.ts'
-import { Deadline, Deadlines } from './deadlines.ts'
-import { DEFAULT_LINK_LIMITS, type LinkLimits, type LinkSetup, type TurnedAway } from './exchange.ts'
-import { createInProcessLink } from './in-process.ts'
+import { Deadline } from './deadlines.ts'
+import { createLinkSetup, type LinkLimits, type LinkSetup, type TurnedAway } from './exchange.ts'
+import { joinInProcess } from './in-process.ts'
 import { type Caller, type HandlerTable, type Peer, RemotingError } from './link.ts'
 import { type Logger } from './logger.ts'
 import { type Transport } from './tcp.ts'
@@ -31,6 +31,7 @@ const CONNECT_TIMEOUT_MS = 3000
 /** Pause after a failed connect: doubles from the first to the last. Calls made meanwhile fail at once with the last cause. */
 const FIRST_BACKOFF_MS = 50
 const MAX_BACKOFF_MS = 1000
+const MAX_ADDRESSES = 4096
 
 /**
  * Makes a caller. While an address cannot be reached its calls fail at once with the cause, so that a producer can try another broker; the
@@ -71,14 +72,7 @@ class LinkCaller implements Caller {
 
   constructor(options: CallerOptions) {
     this.#options = options
-    this.#setup = {
-      handlers: options.handlers ?? new Map(),
-      clock: options.clock,
-      logger: options.logger,
-      deadlines: new Deadlines(options.clock),
-      limits: { ...DEFAULT_LINK_LIMITS, ...options.limits },
-      stamp: createStamp(options.language ?? 'OTHER', options.serialize ?? 'JSON'),
-    }
+    this.#setup = createLinkSetup(options)
   }
 
   call(address: string, request: Request, timeoutMs: number): Promise<Command> {
@@ -129,16 +123,27 @@ class LinkCaller implements Caller {
   /** The link to `address`, which is made when there is none. Never two attempts at a time. */
   #connected(address: string): Promise<Peer> {
     if (this.#closed) return Promise.reject(new RemotingError('closed', address, 'this caller is closed', { sent: false }))
-    let link = this.#links.get(address)
-    if (link === undefined) {
-      link = { peer: null, connecting: null, failures: 0, retryAtMs: 0, lastError: null }
-      this.#links.set(address, link)
+    const link = this.#links.get(address) ?? this.#newLink(address)
+    if (link === null) {
+      const message = `${this.#links.size} addresses are connected already; close callers that are not needed`
+      return Promise.reject(new RemotingError('overloaded', address, message, { sent: false }))
     }
     if (link.peer !== null && !link.peer.closed) return Promise.resolve(link.peer)
     if (link.connecting !== null) return link.connecting
     if (link.lastError !== null && this.#options.clock.monotonic() < link.retryAtMs) return Promise.reject(link.lastError)
     link.connecting = this.#connect(address, link)
     return link.connecting
+  }
+
+  /** Null when there are too many. Addresses without a link are forgotten then: only their pause is lost. */
+  #newLink(address: string): Link | null {
+    if (this.#links.size >= MAX_ADDRESSES) {
+      for (const [other, { peer, connecting }] of this.#links) if (peer === null && connecting === null) this.#links.delete(other)
+      if (this.#links.size >= MAX_ADDRESSES) return null
+    }
+    const link: Link = { peer: null, connecting: null, failures: 0, retryAtMs: 0, lastError: null }
+    this.#links.set(address, link)
+    return link
   }
 
   async #connect(address: string, link: Link): Promise<Peer> {
@@ -166,7 +171,11 @@ class LinkCaller implements Caller {
   async #open(address: string, link: Link): Promise<Peer> {
     const setup: LinkSetup = { ...this.#setup, onTurnedAway: (peer, call) => this.#turnedAway(address, link, peer, call) }
     const server = this.#options.inProcess?.get(address)
-    if (server !== undefined) return createInProcessLink({ ...this.#setup, handlers: server }, setup, address).client
+    if (server !== undefined) {
+      const { stamp } = this.#setup
+      return joinInProcess({ ...this.#setup, handlers: server, stamp: createStamp('JAVA', stamp.serialize) }, setup, address)
+        .client
+    }
     return this.#options.transport.connect(address, setup, this.#options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS)
   }
 

@@ -1,9 +1,9 @@
 import { type Clock } from './clock.ts'
 import { type Command, isOneway, isResponse, type Reply, type Request } from './command.ts'
-import { Deadline, type Deadlines } from './deadlines.ts'
+import { Deadline, Deadlines } from './deadlines.ts'
 import { CommandError, type HandlerTable, type Peer, RemotingError } from './link.ts'
 import { type Logger } from './logger.ts'
-import { FrameTooLargeError, type Stamp } from './codec/encode.ts'
+import { createStamp, FrameTooLargeError, type Serialize, type Stamp } from './codec/encode.ts'
 
 /** What one link may hold. A link above a limit slows its own peer down; others do not notice. */
 export interface LinkLimits {
@@ -46,6 +46,27 @@ export interface LinkSetup {
   readonly stamp: Stamp
   /** Called when the other end answers that it is shutting down. Without it the answer is handed on as it is. */
   readonly onTurnedAway?: (peer: Peer, call: TurnedAway) => void
+}
+
+export interface LinkOptions {
+  readonly handlers?: HandlerTable | undefined
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly limits?: Partial<LinkLimits> | undefined
+  readonly language?: string | undefined
+  readonly serialize?: Serialize | undefined
+}
+
+/** A setup with the defaults filled in: no handlers, language OTHER, JSON headers. */
+export function createLinkSetup(options: LinkOptions): LinkSetup {
+  return {
+    handlers: options.handlers ?? new Map(),
+    clock: options.clock,
+    logger: options.logger,
+    deadlines: new Deadlines(options.clock),
+    limits: { ...DEFAULT_LINK_LIMITS, ...options.limits },
+    stamp: createStamp(options.language ?? 'OTHER', options.serialize ?? 'JSON'),
+  }
 }
 
 export const SYSTEM_ERROR = 1

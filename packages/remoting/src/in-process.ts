@@ -1,9 +1,11 @@
 import { isOneway, type Command, ONEWAY_FLAG, OUR_VERSION, RESPONSE_FLAG, type Reply, type Request } from './command.ts'
 import { FrameTooLargeError } from './codec/encode.ts'
-import { Exchange, type LinkSetup } from './exchange.ts'
+import { type Clock } from './clock.ts'
+import { createLinkSetup, Exchange, type LinkLimits, type LinkSetup } from './exchange.ts'
 import { flushLater } from './flush.ts'
 import { MAX_FRAME_BYTES } from './frame.ts'
-import { type Peer } from './link.ts'
+import { type HandlerTable, type Peer } from './link.ts'
+import { type Logger } from './logger.ts'
 
 const ADDRESS = 'in-process'
 
@@ -106,8 +108,23 @@ export interface InProcessLink {
   readonly server: Peer
 }
 
-/** Joins two sides without a socket, with the same semantics otherwise: asynchronous, answers by opaque, deadlines, limits. */
-export function createInProcessLink(server: LinkSetup, client: LinkSetup, address = ADDRESS): InProcessLink {
+export interface InProcessOptions {
+  readonly serverHandlers: HandlerTable
+  readonly clientHandlers?: HandlerTable
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly limits?: Partial<LinkLimits>
+}
+
+/** A link without a socket, with the same semantics otherwise: asynchronous, answers by opaque, deadlines, limits. */
+export function createInProcessLink(options: InProcessOptions): InProcessLink {
+  const { serverHandlers, clientHandlers, ...common } = options
+  const server = createLinkSetup({ ...common, handlers: serverHandlers, language: 'JAVA' })
+  return joinInProcess(server, createLinkSetup({ ...common, handlers: clientHandlers }), ADDRESS)
+}
+
+/** Joins two sides; `address` is what the client called. */
+export function joinInProcess(server: LinkSetup, client: LinkSetup, address: string): InProcessLink {
   const serverEnd = new InProcessPeer(server, ADDRESS)
   const clientEnd = new InProcessPeer(client, address)
   serverEnd.join(clientEnd)

@@ -2,10 +2,8 @@ import { createServer, type AddressInfo, type Server as NetServer, type Socket }
 import { type SecureContext } from 'node:tls'
 import { formatAddress } from './address.ts'
 import { type Clock } from './clock.ts'
-import { createStamp } from './codec/encode.ts'
 import { Connection } from './connection.ts'
-import { Deadlines } from './deadlines.ts'
-import { DEFAULT_LINK_LIMITS, type LinkLimits, type LinkSetup } from './exchange.ts'
+import { createLinkSetup, DEFAULT_LINK_LIMITS, type LinkLimits, type LinkSetup } from './exchange.ts'
 import { type HandlerTable, type Peer } from './link.ts'
 import { type Logger } from './logger.ts'
 import { socketAddresses } from './tcp.ts'
@@ -74,14 +72,7 @@ class Server implements RunningServer {
     this.#options = options
     this.#limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits }
     this.#secureContext = serverSecureContext(options.tls)
-    this.#setup = {
-      handlers: options.handlers,
-      clock: options.clock,
-      logger: options.logger,
-      deadlines: new Deadlines(options.clock),
-      limits: this.#limits,
-      stamp: createStamp(options.language ?? 'JAVA', 'JSON'),
-    }
+    this.#setup = createLinkSetup({ ...options, language: options.language ?? 'JAVA', limits: this.#limits })
     this.#net = createServer({ noDelay: true }, socket => this.#accept(socket))
   }
 

@@ -1,6 +1,7 @@
 import type { Command } from '../command.ts'
 import { FrameError } from '../frame.ts'
 import { newExt } from './ext.ts'
+import { fieldName } from './keys.ts'
 import { languageName } from './languages.ts'
 
 /** Everything but the bytes of remark and fields. */
@@ -42,7 +43,7 @@ function readExt(bytes: Buffer, start: number, end: number): Record<string, stri
     const keyBytes = int16(bytes, at)
     at += 2
     if (keyBytes < 0 || keyBytes + 4 > end - at) throw overrun('key', keyBytes, end - at)
-    const key = text === null ? bytes.toString('utf8', at, at + keyBytes) : text.slice(at - start, at - start + keyBytes)
+    const key = text === null ? bytes.toString('utf8', at, at + keyBytes) : fieldName(bytes, at, at + keyBytes, text, start)
     at += keyBytes
     const valueBytes = int32(bytes, at)
     at += 4

@@ -2,12 +2,20 @@ import type { Command } from '../command.ts'
 import { FrameError } from '../frame.ts'
 import { newExt } from './ext.ts'
 import { languageName } from './languages.ts'
+import { PlainJsonReader } from './plain-json-header.ts'
+
+const plain = new PlainJsonReader()
 
 /** What JSON.parse may have found; nothing of it is trusted. */
 type Fields = Record<string, unknown>
 
 /** Reads a JSON header (spec: remoting, section 1.2). Throws FrameError. */
 export function readJsonHeader(bytes: Buffer, start: number, end: number, body: Buffer | null): Command {
+  return plain.read(bytes, start, end, body) ?? readAnyJsonHeader(bytes, start, end, body)
+}
+
+/** The thorough reader: any valid JSON, with whatever Java's parser tolerates. */
+export function readAnyJsonHeader(bytes: Buffer, start: number, end: number, body: Buffer | null): Command {
   const text = bytes.toString('utf8', start, end)
   const fields = parseObject(text)
   return {
@@ -53,14 +61,16 @@ function extField(value: unknown, text: string): Record<string, string> | null {
   if (typeof value !== 'object' || Array.isArray(value)) throw new FrameError('extFields in the JSON header is no object')
   const fields = value as Fields
   const ext = newExt()
+  let exact: Fields | null = null
   // Reading through for-in is safe: JSON.parse makes `__proto__` an own property, and Object.prototype has nothing enumerable.
   for (const key in fields) {
     const field = fields[key]
     if (typeof field === 'string') ext[key] = field
     else if (typeof field === 'boolean') ext[key] = field ? 'true' : 'false'
     else if (typeof field === 'number') {
-      if (!Number.isSafeInteger(field)) return extField(parseObject(quoteNumbers(text))['extFields'], '')
-      ext[key] = String(field)
+      if (Number.isInteger(field) && !Number.isSafeInteger(field))
+        exact ??= parseObject(quoteNumbers(text))['extFields'] as Fields
+      ext[key] = exact === null ? String(field) : (exact[key] as string)
     } else if (field !== null && field !== undefined) ext[key] = JSON.stringify(field)
   }
   return ext
