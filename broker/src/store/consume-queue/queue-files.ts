@@ -59,12 +59,10 @@ export class QueueFiles {
   }
 
   async #make(start: number): Promise<void> {
-    const { disk, files, note, unsyncedFolders } = this.#shared
+    const { disk, files, note } = this.#shared
     await note.ensure()
-    if (start === this.first) {
-      await disk.makeFolder(this.folder)
-      unsyncedFolders.add(this.#shared.folder).add(this.folder.slice(0, this.folder.lastIndexOf('/')))
-    } else {
+    if (start === this.first) await disk.makeFolder(this.folder)
+    else {
       await this.sync(start - 1)
       await this.#syncFolder()
     }
@@ -80,8 +78,17 @@ export class QueueFiles {
         }
       },
     )
-    unsyncedFolders.add(this.folder)
+    this.markUnsynced()
     this.end = start + this.rowsPerFile
+  }
+
+  /** The names of files and folders are to be made durable with the next flush that syncs. */
+  markUnsynced(): void {
+    const { folder, unsyncedFolders } = this.#shared
+    unsyncedFolders
+      .add(folder)
+      .add(this.folder.slice(0, this.folder.lastIndexOf('/')))
+      .add(this.folder)
   }
 
   /** Reads rows of one file into `target`; bytes behind the end of the file are left alone. */
@@ -93,6 +100,11 @@ export class QueueFiles {
   /** Makes the file durable that holds `row`. */
   async sync(row: number): Promise<void> {
     await this.#shared.files.use(this.path(this.startOf(row)), file => file.sync())
+  }
+
+  /** Makes removals durable, if there were any. */
+  async syncRemovals(): Promise<void> {
+    if (this.#removedUnsynced) await this.#syncFolder()
   }
 
   async #syncFolder(): Promise<void> {
@@ -129,7 +141,7 @@ export class QueueFiles {
 
   async #remove(start: number): Promise<void> {
     // One at a time: a crash must not bring back a file without those between it and the rest.
-    if (this.#removedUnsynced) await this.#syncFolder()
+    await this.syncRemovals()
     this.#shared.files.forget(this.path(start))
     await this.#shared.disk.remove(this.path(start))
     this.#removedUnsynced = true
@@ -139,6 +151,7 @@ export class QueueFiles {
   async removeAll(): Promise<void> {
     this.#shared.files.forget(this.folder + '/')
     await this.#shared.disk.remove(this.folder)
+    this.#removedUnsynced = false
     this.first = this.end = 0
   }
 }

@@ -1,5 +1,5 @@
 import { QueueFiles } from './queue-files.ts'
-import { findRows } from './recover-queue.ts'
+import { doubtfulFrom, findRows } from './recover-queue.ts'
 import { FILLER_SIZE, fillerRows, noRows, ROW_BYTES, RowBlock } from './rows.ts'
 import { firstWhere } from './search.ts'
 import type { Shared } from './shared.ts'
@@ -282,13 +282,12 @@ export class ConsumeQueue {
     // Fillers alone are no messages: the queue may begin anywhere behind them.
     this.min = found.recordEnd === 0 ? found.end : first
     this.#minPosition = found.firstPosition
-    if (!clean && !this.#files.isEmpty) await this.#cutFiles(found.end)
-  }
-
-  /** What lies behind a hole may be older than what comes: it must not be taken for new rows later. */
-  async #cutFiles(row: number): Promise<void> {
-    await this.#files.cut(row)
-    this.#markUnsynced(this.#files.startOf(row))
+    if (clean || this.#files.isEmpty) return
+    // What the last process wrote it may not have synced.
+    this.#files.markUnsynced()
+    this.#markUnsynced(doubtfulFrom(this.#files))
+    // What lies behind a hole may be older than what comes: it must not be taken for new rows later.
+    await this.#files.cut(found.end)
   }
 
   #markUnsynced(fileStart: number): void {
@@ -308,7 +307,7 @@ export class ConsumeQueue {
 
   /** Writes the rows that are here now into files. Rejects when a write fails; the rest is still listed as dirty then. */
   async write(): Promise<void> {
-    if (this.#isRemoved) return
+    if (this.#isRemoved) return this.discard() // somebody still had it
     try {
       if (this.#filesObsolete) {
         await this.#files.removeAll()
@@ -355,6 +354,7 @@ export class ConsumeQueue {
     if (from === Infinity || this.#isRemoved) return
     this.#unsyncedFrom = Infinity
     try {
+      await this.#files.syncRemovals()
       for (let start = Math.max(from, this.#files.first); start < this.#files.end; start += this.#files.rowsPerFile) {
         await this.#files.sync(start)
       }
@@ -401,7 +401,8 @@ export class ConsumeQueue {
     this.#trimPages(cut)
     if (cut >= this.#written) return
     this.#written = cut
-    await this.#cutFiles(cut)
+    await this.#files.cut(cut)
+    this.#markUnsynced(this.#files.startOf(cut))
   }
 
   #trimPages(row: number): void {

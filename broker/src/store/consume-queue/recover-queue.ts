@@ -19,6 +19,9 @@ export interface FoundRows {
 
 type Block = Readonly<{ view: DataView; count: number; rows: number }>
 
+/** Row from which on a crash may have torn what is on disk. */
+export const doubtfulFrom = (files: QueueFiles): number => Math.max(files.first, files.end - DOUBTFUL_FILES * files.rowsPerFile)
+
 /**
  * Finds the end of the rows (spec store, 3.3). After a clean exit the last file is rows, then zeros: a few reads. Otherwise the last
  * three files are read from the start on, to the first row that was never written.
@@ -26,7 +29,7 @@ type Block = Readonly<{ view: DataView; count: number; rows: number }>
 export async function findRows(files: QueueFiles, clean: boolean): Promise<FoundRows> {
   if (files.isEmpty) return { end: 0, recordEnd: 0, firstPosition: NaN }
   const { first, end, rowsPerFile } = files
-  if (!clean) return scanRows(files, Math.max(first, end - DOUBTFUL_FILES * rowsPerFile))
+  if (!clean) return scanRows(files, doubtfulFrom(files))
   let start = end - rowsPerFile
   while (start > first && (await readBlock(files, start, 1)).rows === 0) start -= rowsPerFile
   return findEnd(files, start)
