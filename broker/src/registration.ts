@@ -169,6 +169,7 @@ class NameServerLink {
   #tried = 0
   #running: Promise<void> | null = null
   #failures = 0
+  #isRegistered = false
   #retry: Timer | null = null
   #closed = false
 
@@ -186,18 +187,21 @@ class NameServerLink {
   async register(): Promise<void> {
     const wanted = ++this.#asked
     this.#start()
-    while (!this.isFailing && !this.#closed && this.#tried < wanted) await this.#running
+    while (!this.isFailing && !this.#closed && this.#tried < wanted) {
+      this.#start()
+      await this.#running
+    }
   }
 
   lost(): void {
+    this.#isRegistered = false
     this.#scheduleRetry(FIRST_RETRY_MS)
   }
 
   async close(unregister: Request): Promise<void> {
     this.#closed = true
     this.#retry?.cancel()
-    await this.#running
-    if (this.isFailing || this.#tried === 0) return
+    if (!this.#isRegistered) return
     try {
       await this.#options.caller.call(this.address, unregister, UNREGISTER_TIMEOUT_MS)
     } catch (error) {
@@ -237,7 +241,8 @@ class NameServerLink {
   }
 
   #succeeded(): void {
-    if (this.isFailing || this.#tried === 1) this.#options.logger.info(`registered at name server ${this.address}`)
+    if (!this.#isRegistered) this.#options.logger.info(`registered at name server ${this.address}`)
+    this.#isRegistered = true
     this.#failures = 0
   }
 
@@ -247,6 +252,7 @@ class NameServerLink {
         `name server ${this.address} does not take this broker's registration, trying again until it does`,
         { reason },
       )
+    this.#isRegistered = false
     const pauseMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(10, this.#failures++))
     this.#scheduleRetry(pauseMs)
   }
