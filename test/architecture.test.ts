@@ -22,8 +22,9 @@ const brokerRooms: Record<string, readonly string[]> = {
   store: [],
   registry: ['store'],
   nameserver: ['store'],
+  stats: [],
   delivery: ['store', 'registry'],
-  handlers: ['store', 'registry', 'delivery', '.'],
+  handlers: ['store', 'registry', 'stats', 'delivery', '.'],
 }
 
 function sourcesOf(folder: string): string[] {

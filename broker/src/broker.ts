@@ -1,10 +1,13 @@
 import {
+  createCaller,
   createUniqueIdGenerator,
   hostBytes,
   notifyConsumerIdsChangedRequest,
+  formatAddress,
   offsetMessageIdsOf,
   RequestCode,
   startServer,
+  tcpTransport,
   type Clock,
   type Handler,
   type HandlerTable,
@@ -20,6 +23,7 @@ import { DelayService } from './delivery/delay.ts'
 import type { Broker } from './handlers/context.ts'
 import { pullService, type PullService } from './handlers/pull.ts'
 import { ClientTable, GroupTable, LockTable, OffsetTable, TopicTable } from './registry/index.ts'
+import { startRegistration, type Registration } from './registration.ts'
 import { requestTable } from './requests.ts'
 import { BrokerStats } from './stats/broker-stats.ts'
 import { replaceWholeFile, type Disk } from './store/disk.ts'
@@ -28,6 +32,8 @@ import { storeOptions } from './store-options.ts'
 import type { Store } from './store/types.ts'
 
 const CLIENT_EXPIRY_MS = 10_000
+/** What waits for name servers (a heartbeat, a new topic) waits no longer than this. */
+const ANNOUNCE_WAIT_MS = 1000
 
 export interface BrokerOptions {
   config: BrokerConfig
@@ -38,6 +44,8 @@ export interface BrokerOptions {
   random?: () => number
   /** File that request 25 writes changed values to; none by default. */
   configFile?: string
+  /** Name servers of this process, by address: reached without a socket. */
+  inProcessNameServers?: ReadonlyMap<string, HandlerTable>
   limits?: Partial<BrokerLimits>
 }
 
@@ -110,6 +118,7 @@ async function open(options: BrokerOptions, opened: (() => Promise<void> | void)
   opened.push(() => parts.stop())
   for (const [code, handler] of requestTable(parts.broker, parts.pulls.handler)) handlers.set(code, handler)
   const server = early ?? (await listen())
+  parts.register()
   logger.info('broker is ready', { name: config.brokerName, address: self.address, listening: server.address })
   return {
     address: self.address,
@@ -128,10 +137,16 @@ interface Parts {
   offsets: OffsetTable
   /** Sends are refused from now on. */
   refuse(reason: string): void
+  register(): void
+  unregister(): Promise<void>
   stop(): void
 }
 
-async function openParts(options: BrokerOptions, store: Store, self: { ip: string; port: number; address: string }): Promise<Parts> {
+async function openParts(
+  options: BrokerOptions,
+  store: Store,
+  self: { ip: string; port: number; address: string },
+): Promise<Parts> {
   const { config, clock, disk, logger } = options
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const folder = config.storePathRootDir
@@ -156,6 +171,7 @@ async function openParts(options: BrokerOptions, store: Store, self: { ip: strin
   const stats = new BrokerStats(clock)
   const timers = new BrokerTimers(clock, logger)
   let refusal: string | null = null
+  let registration: { announce(): Promise<void>; close(): Promise<void> } | null = null
   const broker: Broker = {
     config,
     clock,
@@ -171,11 +187,16 @@ async function openParts(options: BrokerOptions, store: Store, self: { ip: strin
     messageIdOf,
     delayLevels: levels,
     stats,
-    uniqueId: createUniqueIdGenerator(clock, { address: hostBytes(self.ip, 0).subarray(0, -4), processId: process.pid, seed: self.port }),
+    uniqueId: createUniqueIdGenerator(clock, {
+      address: hostBytes(self.ip, 0).subarray(0, -4),
+      processId: process.pid,
+      seed: self.port,
+    }),
     random: options.random ?? Math.random,
     refusingSends: () => refusal,
-    announceTopics: () => Promise.resolve(),
-    configChanged: async () => {
+    announceTopics: () => atMost(clock, ANNOUNCE_WAIT_MS, registration?.announce()),
+    configChanged: async keys => {
+      if (keys.includes('brokerPermission')) void registration?.announce()
       if (options.configFile !== undefined) await replaceWholeFile(disk, options.configFile, Buffer.from(config.fileText()))
     },
     delayProgress: () => delay.progress(),
@@ -197,6 +218,8 @@ async function openParts(options: BrokerOptions, store: Store, self: { ip: strin
     limits,
     offsets,
     refuse: reason => (refusal = reason),
+    register: () => (registration = register(options, broker)),
+    unregister: async () => registration?.close(),
     stop: () => {
       timers.stop()
       delay.stop()
@@ -204,6 +227,56 @@ async function openParts(options: BrokerOptions, store: Store, self: { ip: strin
       gate.close()
     },
   }
+}
+
+/** Registers at the name servers of `namesrvAddr` and stays registered. */
+function register(options: BrokerOptions, broker: Broker): Pick<Registration, 'announce' | 'close'> {
+  const { config, clock, logger, inProcessNameServers } = options
+  const caller = createCaller({
+    transport: tcpTransport,
+    clock,
+    logger,
+    language: 'JAVA',
+    ...(inProcessNameServers === undefined ? {} : { inProcess: inProcessNameServers }),
+    onClose: address => registration.linkClosed(address),
+  })
+  const registration = startRegistration({
+    caller,
+    clock,
+    logger,
+    random: broker.random,
+    nameServers: config.namesrvAddr
+      .split(';')
+      .map(address => address.trim())
+      .filter(address => address !== ''),
+    identity: {
+      clusterName: config.brokerClusterName,
+      brokerName: config.brokerName,
+      brokerId: config.brokerId,
+      brokerAddr: broker.address,
+      haServerAddr: formatAddress(config.brokerIP2, config.haListenPort),
+    },
+    topics: broker.topics,
+    config,
+  })
+  return {
+    announce: () => registration.announce(),
+    close: async () => {
+      await registration.close()
+      await caller.close()
+    },
+  }
+}
+
+function atMost(clock: Clock, ms: number, work: Promise<void> | undefined): Promise<void> {
+  if (work === undefined) return Promise.resolve()
+  return new Promise(resolve => {
+    const timer = clock.setTimeout(() => resolve(), ms)
+    void work.finally(() => {
+      timer.cancel()
+      resolve()
+    })
+  })
 }
 
 function startDelay(options: BrokerOptions, store: Store, gate: AckGate, levels: DelayLevels): Promise<DelayService> {
@@ -238,6 +311,7 @@ async function closeBroker(parts: Parts, server: RunningServer): Promise<void> {
   delay.stop()
   const tasks: [string, () => Promise<unknown>][] = [
     ['answering what is in flight', () => Promise.all([store.flush(), gate.drained()])],
+    ['unregistering at the name servers', () => parts.unregister()],
     ['closing connections', () => server.close(limits.closeGraceMs)],
     ['writing the log', () => store.flush()],
     ['saving delay offsets', () => delay.save()],

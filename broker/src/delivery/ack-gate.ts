@@ -1,8 +1,18 @@
 import { ResponseCode, type Clock, type Peer, type Reply, type Timer } from '@cometmq/remoting'
-import type { Store } from '../store/types.ts'
+import type { PutResult, Store } from '../store/types.ts'
 
 const MUST_BE_SYNCED = 1
 const BARE = 2
+
+/** What a send's answer needs besides the put result. */
+export interface SendAnswer {
+  /** As the client knows it: of a delayed message the real one. */
+  queueId: number
+  /** UNIQ_KEY; '' for none. */
+  transactionId: string
+  /** Wait for the disk (SYNC_FLUSH and WAIT not false), else for the write. */
+  mustBeSynced: boolean
+}
 
 export interface AckGateOptions {
   store: Pick<Store, 'onProgress' | 'onRollback'>
@@ -92,41 +102,15 @@ export class AckGate {
     this.#appended = endOffset
   }
 
-  /** The answer to a single send: full header, id made from `start`. */
-  add(
-    peer: Peer,
-    opaque: number,
-    start: number,
-    end: number,
-    queueId: number,
-    queueOffset: number,
-    transactionId: string,
-    mustBeSynced: boolean,
-  ): void {
-    const at = this.#slot(peer, opaque, end, mustBeSynced ? MUST_BE_SYNCED : 0)
-    this.#starts[at] = start
-    this.#queueIds[at] = queueId
-    this.#queueOffsets[at] = queueOffset
-    this.#transactionIds[at] = transactionId
-    this.#batchIds[at] = ''
-  }
-
-  /** The answer to a batch: `ids` are its message ids, joined by commas. */
-  addBatch(
-    peer: Peer,
-    opaque: number,
-    ids: string,
-    end: number,
-    queueId: number,
-    queueOffset: number,
-    transactionId: string,
-    mustBeSynced: boolean,
-  ): void {
-    const at = this.#slot(peer, opaque, end, mustBeSynced ? MUST_BE_SYNCED : 0)
-    this.#queueIds[at] = queueId
-    this.#queueOffsets[at] = queueOffset
-    this.#transactionIds[at] = transactionId
-    this.#batchIds[at] = ids
+  /** The answer to a send or a batch: full header, ids made from the positions in `result`. `answer` is read at once and may be used again. */
+  add(peer: Peer, opaque: number, result: PutResult, answer: SendAnswer): void {
+    const at = this.#slot(peer, opaque, result.endOffset, answer.mustBeSynced ? MUST_BE_SYNCED : 0)
+    this.#starts[at] = result.physicalOffset
+    this.#queueIds[at] = answer.queueId
+    this.#queueOffsets[at] = result.queueOffset
+    this.#transactionIds[at] = answer.transactionId
+    const { physicalOffsets } = result
+    this.#batchIds[at] = physicalOffsets.length === 0 ? '' : physicalOffsets.map(this.#messageIdOf).join(',')
   }
 
   /** A plain success without header (36), once `end` is written. */
@@ -174,9 +158,14 @@ export class AckGate {
 
   #rollBack(position: number, reason: string): void {
     let doomed = 0
-    while (doomed < this.#count && this.#ends[(this.#head + this.#count - 1 - doomed) & (this.#capacity - 1)]! > position) doomed++
+    while (doomed < this.#count && this.#ends[(this.#head + this.#count - 1 - doomed) & (this.#capacity - 1)]! > position)
+      doomed++
     const first = this.#count - doomed
-    const reply: Reply = { code: ResponseCode.SERVICE_NOT_AVAILABLE, remark: reason, ext: { MSG_REGION: this.#config.regionId, TRACE_ON: String(this.#config.traceOn) } }
+    const reply: Reply = {
+      code: ResponseCode.SERVICE_NOT_AVAILABLE,
+      remark: reason,
+      ext: { MSG_REGION: this.#config.regionId, TRACE_ON: String(this.#config.traceOn) },
+    }
     for (let i = first; i < first + doomed; i++) {
       const at = (this.#head + i) & (this.#capacity - 1)
       const peer = this.#peers[at]!
@@ -204,7 +193,10 @@ export class AckGate {
     this.#count--
     if (peer.closed) return
     if ((this.#kinds[at]! & BARE) !== 0) {
-      peer.respond(this.#opaques[at]!, code === ResponseCode.SUCCESS ? BARE_SUCCESS : { code: ResponseCode.SYSTEM_ERROR, remark: this.#timeoutRemark() })
+      peer.respond(
+        this.#opaques[at]!,
+        code === ResponseCode.SUCCESS ? BARE_SUCCESS : { code: ResponseCode.SYSTEM_ERROR, remark: this.#timeoutRemark() },
+      )
       return
     }
     const batchIds = this.#batchIds[at]!

@@ -6,7 +6,6 @@ import type { DelayLevels } from './delay-levels.ts'
 import { delayOffsetsJson, parseDelayOffsets, type DelayOffsets } from './delay-offsets.ts'
 import { copyOf } from './record-copy.ts'
 
-
 const RETRY_MS = 100
 const ERROR_RETRY_MS = 10_000
 /** Timers are set no further ahead, so that a wall clock put forward is noticed. */
@@ -110,14 +109,24 @@ export class DelayService {
     const bytes = (await readWholeFile(disk, file)) ?? (await readWholeFile(disk, file + '.bak'))
     if (bytes !== null) {
       const parsed = parseDelayOffsets(bytes.toString('utf8'))
-      if (parsed === null) logger.error('delayOffset.json cannot be read; delayed messages that are due are delivered again', { file })
+      if (parsed === null)
+        logger.error('delayOffset.json cannot be read; delayed messages that are due are delivered again', { file })
       else this.#offsets = parsed
     }
     for (let level = 1; level <= levels.max; level++) {
       const queueId = level - 1
       const saved = this.#offsets.offsetTable.get(level) ?? 0
       const offset = Math.min(Math.max(saved, store.minOffset(SCHEDULE_TOPIC, queueId)), store.maxOffset(SCHEDULE_TOPIC, queueId))
-      this.#levels.push({ level, offset, durable: offset, pendingRows: [], pendingEnds: [], timer: null, running: false, again: false })
+      this.#levels.push({
+        level,
+        offset,
+        durable: offset,
+        pendingRows: [],
+        pendingEnds: [],
+        timer: null,
+        running: false,
+        again: false,
+      })
     }
     this.#savedText = this.#tableText()
   }
@@ -146,7 +155,11 @@ export class DelayService {
     try {
       sleepMs = await this.#deliverDue(level)
     } catch (error) {
-      this.#options.logger.error('delayed messages could not be delivered', { level: level.level, offset: level.offset, error: String(error) })
+      this.#options.logger.error('delayed messages could not be delivered', {
+        level: level.level,
+        offset: level.offset,
+        error: String(error),
+      })
       sleepMs = ERROR_RETRY_MS
     }
     level.running = false
@@ -169,7 +182,7 @@ export class DelayService {
   async #deliverDue(level: Level): Promise<number | null> {
     const { store, clock, levels } = this.#options
     const queueId = level.level - 1
-    for (let turn = 0; turn < MESSAGES_PER_TURN; ) {
+    for (let turn = 0; turn < MESSAGES_PER_TURN;) {
       if (this.#closed) return null
       this.#clampToQueue(level)
       if (level.offset >= store.maxOffset(SCHEDULE_TOPIC, queueId)) return null
@@ -203,7 +216,11 @@ export class DelayService {
     if (level.offset !== row) return false
     const message = record === null ? null : realMessage(record)
     if (message === null) {
-      logger.warn('a delayed message is gone or has no destination and is skipped', { level: level.level, offset: row, physicalOffset })
+      logger.warn('a delayed message is gone or has no destination and is skipped', {
+        level: level.level,
+        offset: row,
+        physicalOffset,
+      })
       this.#delivered(level, row, 0)
       return true
     }

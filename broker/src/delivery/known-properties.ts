@@ -1,6 +1,5 @@
 import { NAME_VALUE_SEPARATOR, PROPERTY_SEPARATOR, removeProperty } from '@cometmq/remoting'
 
-
 /** What a send needs to know of a message's properties. One object is used again and again. */
 export interface KnownProperties {
   tags: string
@@ -78,7 +77,8 @@ function note(properties: string, start: number, split: number, end: number, int
       return
     case 8:
       if (properties.startsWith('UNIQ_KEY', start)) into.uniqKey = properties.slice(split + 1, end)
-      else if (properties.startsWith('TRAN_MSG', start)) into.transactional = properties.slice(split + 1, end).toLowerCase() === 'true'
+      else if (properties.startsWith('TRAN_MSG', start))
+        into.transactional = properties.slice(split + 1, end).toLowerCase() === 'true'
       else if (properties.startsWith('TRACE_ON', start) || properties.startsWith('REAL_QID', start)) into.brokerOwned = true
       return
     case 9:
@@ -106,7 +106,8 @@ function note(properties: string, start: number, split: number, end: number, int
   }
 }
 
-const isFalse = (properties: string, start: number, end: number): boolean => properties.slice(start, end).toLowerCase() === 'false'
+const isFalse = (properties: string, start: number, end: number): boolean =>
+  properties.slice(start, end).toLowerCase() === 'false'
 
 /** `properties` without any pair of these names. */
 export function withoutProperties(properties: string, names: readonly string[]): string {

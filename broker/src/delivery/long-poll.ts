@@ -72,9 +72,9 @@ export class LongPoll<P extends ParkedPull> {
   park(pull: P): boolean {
     if (this.#closed || this.#parked >= this.#maxTotal || pull.peer.closed) return false
     let queues = this.#queues.get(pull.topic)
-    if (queues === undefined) this.#queues.set(pull.topic, (queues = new Map()))
+    if (queues === undefined) this.#queues.set(pull.topic, (queues = new Map<number, Set<Waiter<P>>>()))
     let waiters = queues.get(pull.queueId)
-    if (waiters === undefined) queues.set(pull.queueId, (waiters = new Set()))
+    if (waiters === undefined) queues.set(pull.queueId, (waiters = new Set<Waiter<P>>()))
     if (waiters.size >= this.#maxPerQueue) return false
     const waiter: Waiter<P> = { pull, running: false, again: false, gone: false }
     waiters.add(waiter)
@@ -134,7 +134,11 @@ export class LongPoll<P extends ParkedPull> {
 
   /** A rerun answers its own errors; what gets here is a fault of ours. The client asks again after its own time-out. */
   #failed(waiter: Waiter<P>, error: unknown): void {
-    this.#logger.error('parked pull could not be run', { topic: waiter.pull.topic, queueId: waiter.pull.queueId, error: String(error) })
+    this.#logger.error('parked pull could not be run', {
+      topic: waiter.pull.topic,
+      queueId: waiter.pull.queueId,
+      error: String(error),
+    })
     this.#remove(waiter)
   }
 

@@ -1,11 +1,26 @@
-import { ResponseCode, encodeBrokerStatsData, encodeJson, encodeKVTable, viewBrokerStatsDataRequest, type Handler } from '@cometmq/remoting'
+import {
+  ResponseCode,
+  encodeBrokerStatsData,
+  encodeJson,
+  encodeKVTable,
+  viewBrokerStatsDataRequest,
+  type Handler,
+} from '@cometmq/remoting'
 import type { Broker } from './context.ts'
 import { body, shown } from './fields.ts'
 import { SUCCESS, bodyReply } from './replies.ts'
 import { runtimeInfo } from './runtime-info.ts'
 
-
-type Names = 'runtimeInfo' | 'getConfig' | 'updateConfig' | 'viewStats' | 'cleanQueues' | 'cleanUnusedTopics' | 'deleteExpiredLog' | 'haStatus' | 'coldData'
+type Names =
+  | 'runtimeInfo'
+  | 'getConfig'
+  | 'updateConfig'
+  | 'viewStats'
+  | 'cleanQueues'
+  | 'cleanUnusedTopics'
+  | 'deleteExpiredLog'
+  | 'haStatus'
+  | 'coldData'
 
 /** The broker itself: 25, 26, 28, 315, 306, 316, 329, 907, 2003 (spec remoting, 3.8; Java: AdminBrokerProcessor). */
 export function brokerAdminHandlers(broker: Broker): Record<Names, Handler> {
@@ -28,7 +43,8 @@ export function brokerAdminHandlers(broker: Broker): Record<Names, Handler> {
   const viewStats: Handler = request => {
     const { statsName, statsKey } = viewBrokerStatsDataRequest.decode(request.ext)
     const found = stats.view(statsName, statsKey)
-    if (found === null) return { code: ResponseCode.SYSTEM_ERROR, remark: `The stats <${shown(statsName)}> <${shown(statsKey)}> not exist` }
+    if (found === null)
+      return { code: ResponseCode.SYSTEM_ERROR, remark: `The stats <${shown(statsName)}> <${shown(statsKey)}> not exist` }
     return bodyReply(encodeBrokerStatsData({ statsDay: found.day, statsHour: found.hour, statsMinute: found.minute }))
   }
 
@@ -54,15 +70,32 @@ export function brokerAdminHandlers(broker: Broker): Record<Names, Handler> {
   const haStatus: Handler = () =>
     bodyReply(
       encodeJson({
-      haClientRuntimeInfo: { lastReadTimestamp: 0, lastWriteTimestamp: 0, masterFlushOffset: 0, maxOffset: 0, transferredByteInSecond: 0 },
-      haConnectionInfo: [],
-      inSyncSlaveNums: 0,
-      master: true,
-      masterCommitLogMaxOffset: store.stats().appended,
-    }))
+        haClientRuntimeInfo: {
+          lastReadTimestamp: 0,
+          lastWriteTimestamp: 0,
+          masterFlushOffset: 0,
+          maxOffset: 0,
+          transferredByteInSecond: 0,
+        },
+        haConnectionInfo: [],
+        inSyncSlaveNums: 0,
+        master: true,
+        masterCommitLogMaxOffset: store.stats().appended,
+      }),
+    )
 
   /** 2003 GET_COLD_DATA_FLOW_CTR_INFO: there is no such control here. */
   const coldData: Handler = () => bodyReply(encodeJson({ configTable: {}, globalColdReadThreshold: 0, runtimeTable: {} }))
 
-  return { runtimeInfo: info, getConfig, updateConfig, viewStats, cleanQueues, cleanUnusedTopics, deleteExpiredLog, haStatus, coldData }
+  return {
+    runtimeInfo: info,
+    getConfig,
+    updateConfig,
+    viewStats,
+    cleanQueues,
+    cleanUnusedTopics,
+    deleteExpiredLog,
+    haStatus,
+    coldData,
+  }
 }

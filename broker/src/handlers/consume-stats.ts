@@ -29,7 +29,10 @@ export function consumeStatsHandlers(broker: Broker): Record<'ofGroup' | 'ofBrok
   /** 208 GET_CONSUME_STATS: over the topics asked for, or all the group has offsets for. */
   const ofGroup: Handler = async request => {
     const { consumerGroup, topic, topicList } = getConsumeStatsRequest.decode(request.ext)
-    const asked = (topicList ?? '').split(';').concat(topicList ? [] : [topic ?? '']).filter(name => name !== '')
+    const asked = (topicList ?? '')
+      .split(';')
+      .concat(topicList ? [] : [topic ?? ''])
+      .filter(name => name !== '')
     const names = asked.length > 0 ? asked : offsets.topicsOf(consumerGroup)
     return bodyReply(encodeConsumeStats((await groupStats(broker, consumerGroup, names)).stats))
   }
@@ -97,7 +100,11 @@ async function groupStats(broker: Broker, group: string, names: readonly string[
   return { stats: { consumeTps: tps, offsetTable: rows }, diff, inflight }
 }
 
-async function queueTimeSpan({ store, offsets, clock }: Broker, group: string, messageQueue: MessageQueue): Promise<QueueTimeSpan> {
+async function queueTimeSpan(
+  { store, offsets, clock }: Broker,
+  group: string,
+  messageQueue: MessageQueue,
+): Promise<QueueTimeSpan> {
   const { topic, queueId } = messageQueue
   const max = store.maxOffset(topic, queueId)
   const committed = offsets.query(group, topic, queueId)

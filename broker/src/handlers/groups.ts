@@ -28,7 +28,18 @@ import type { Broker } from './context.ts'
 import { shown } from './fields.ts'
 import { SUCCESS, bodyReply } from './replies.ts'
 
-type Names = 'put' | 'putList' | 'all' | 'one' | 'remove' | 'forbidden' | 'consumers' | 'producers' | 'allProducers' | 'topicsOf' | 'subscription'
+type Names =
+  | 'put'
+  | 'putList'
+  | 'all'
+  | 'one'
+  | 'remove'
+  | 'forbidden'
+  | 'consumers'
+  | 'producers'
+  | 'allProducers'
+  | 'topicsOf'
+  | 'subscription'
 
 /** Consumer groups and who is connected (spec remoting, 3.8; Java: AdminBrokerProcessor). */
 export function groupHandlers(broker: Broker): Record<Names, Handler> {
@@ -52,7 +63,11 @@ export function groupHandlers(broker: Broker): Record<Names, Handler> {
   const all: Handler = () => {
     const table = Object.fromEntries([...groups.all()].map(each => [each.groupName, each]))
     return bodyReply(
-      encodeSubscriptionGroupWrapper({ dataVersion: groups.dataVersion, forbiddenTable: groups.forbiddenTable(), subscriptionGroupTable: table }),
+      encodeSubscriptionGroupWrapper({
+        dataVersion: groups.dataVersion,
+        forbiddenTable: groups.forbiddenTable(),
+        subscriptionGroupTable: table,
+      }),
     )
   }
 
@@ -126,7 +141,9 @@ export function groupHandlers(broker: Broker): Record<Names, Handler> {
 
   /** 343 QUERY_TOPICS_BY_CONSUMER. */
   const topicsOf: Handler = request =>
-    bodyReply(encodeTopicList({ brokerAddr: broker.address, topicList: offsets.topicsOf(groupRequest.decode(request.ext).group) }))
+    bodyReply(
+      encodeTopicList({ brokerAddr: broker.address, topicList: offsets.topicsOf(groupRequest.decode(request.ext).group) }),
+    )
 
   /** 345 QUERY_SUBSCRIPTION_BY_CONSUMER. */
   const subscription: Handler = request => {

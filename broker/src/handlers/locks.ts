@@ -1,4 +1,12 @@
-import { CommandError, ResponseCode, decodeLockBatch, encodeLockedQueues, type Command, type Handler, type LockBatchBody } from '@cometmq/remoting'
+import {
+  CommandError,
+  ResponseCode,
+  decodeLockBatch,
+  encodeLockedQueues,
+  type Command,
+  type Handler,
+  type LockBatchBody,
+} from '@cometmq/remoting'
 import type { Broker } from './context.ts'
 import { SUCCESS, bodyReply } from './replies.ts'
 

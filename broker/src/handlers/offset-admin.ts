@@ -1,4 +1,13 @@
-import { CommandError, ResponseCode, encodeResetOffsetBody, cloneGroupOffsetRequest, resetOffsetRequest, type Handler, type MessageQueue, type Reply } from '@cometmq/remoting'
+import {
+  CommandError,
+  ResponseCode,
+  encodeResetOffsetBody,
+  cloneGroupOffsetRequest,
+  resetOffsetRequest,
+  type Handler,
+  type MessageQueue,
+  type Reply,
+} from '@cometmq/remoting'
 import type { Broker } from './context.ts'
 import { shown } from './fields.ts'
 import { SUCCESS, bodyReply } from './replies.ts'
@@ -51,7 +60,10 @@ async function resetTarget(broker: Broker, topic: string, queueId: number, offse
   const max = store.maxOffset(topic, queueId)
   if (offset >= 0) {
     if (offset >= min && offset <= max + 1) return offset
-    throw new CommandError(ResponseCode.SYSTEM_ERROR, `Target offset ${offset} not in consume queue range [${min}, ${max + 1}] of ${topic} queue ${queueId}`)
+    throw new CommandError(
+      ResponseCode.SYSTEM_ERROR,
+      `Target offset ${offset} not in consume queue range [${min}, ${max + 1}] of ${topic} queue ${queueId}`,
+    )
   }
   if (timestamp < 0) return max
   return store.offsetByTime(topic, queueId, timestamp, 'LOWER')

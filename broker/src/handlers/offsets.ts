@@ -28,7 +28,8 @@ export function offsetHandlers(broker: Broker): Record<Names, Handler> {
     const committed = offsets.query(consumerGroup, topic, queueId)
     if (committed >= 0) return offsetReply(committed)
     // A young queue is read from its start: that decides where a new group begins.
-    if (setZeroIfNotFound !== false && store.minOffset(topic, queueId) <= 0 && store.isNearTail(topic, queueId, 0)) return offsetReply(0)
+    if (setZeroIfNotFound !== false && store.minOffset(topic, queueId) <= 0 && store.isNearTail(topic, queueId, 0))
+      return offsetReply(0)
     return {
       code: ResponseCode.QUERY_NOT_FOUND,
       remark: `Not found, maybe this group consumer boot first: ${shown(consumerGroup)} has no offset for ${shown(topic)} queue ${queueId}`,
@@ -48,7 +49,8 @@ export function offsetHandlers(broker: Broker): Record<Names, Handler> {
       return { code: ResponseCode.INVALID_PARAMETER, remark: `queueId is missing or not a queue number, topic is ${topic}` }
     }
     const offset = parseLong(request.ext?.['commitOffset'] ?? '')
-    if (offset === undefined) return { code: ResponseCode.INVALID_PARAMETER, remark: `commitOffset is missing or not a number, topic is ${topic}` }
+    if (offset === undefined)
+      return { code: ResponseCode.INVALID_PARAMETER, remark: `commitOffset is missing or not a number, topic is ${topic}` }
     const taken = offsets.commit(group, topic, queueId, offset)
     return { code: ResponseCode.SUCCESS, remark: taken ? null : 'Offset has been previously reset' }
   }
@@ -68,7 +70,9 @@ export function offsetHandlers(broker: Broker): Record<Names, Handler> {
   /** 29 SEARCH_OFFSET_BY_TIMESTAMP. */
   const byTime: Handler = async request => {
     const { topic, queueId, timestamp, boundaryType } = searchOffsetRequest.decode(request.ext)
-    return offsetReply(await store.offsetByTime(topic, queueId, timestamp, boundaryType.toUpperCase() === 'UPPER' ? 'UPPER' : 'LOWER'))
+    return offsetReply(
+      await store.offsetByTime(topic, queueId, timestamp, boundaryType.toUpperCase() === 'UPPER' ? 'UPPER' : 'LOWER'),
+    )
   }
 
   /** 32 GET_EARLIEST_MSG_STORETIME. */

@@ -1,4 +1,19 @@
-import { PullSysFlag, ResponseCode, isOneway, parseTagExpression, pullMessageRequest, pullMessageResponse, type PullMessageRequest, type PullMessageResponseInput, type Command, type Handler, type Peer, type Reply, type SubscriptionGroupConfig, type TopicConfig } from '@cometmq/remoting'
+import {
+  PullSysFlag,
+  ResponseCode,
+  isOneway,
+  parseTagExpression,
+  pullMessageRequest,
+  pullMessageResponse,
+  type PullMessageRequest,
+  type PullMessageResponseInput,
+  type Command,
+  type Handler,
+  type Peer,
+  type Reply,
+  type SubscriptionGroupConfig,
+  type TopicConfig,
+} from '@cometmq/remoting'
 import { LongPoll } from '../delivery/long-poll.ts'
 import { codeFilter, type TagFilter } from '../delivery/tag-filter.ts'
 import type { GetResult, GetStatus } from '../store/types.ts'
@@ -149,7 +164,8 @@ class Puller {
     const { stats, config } = this.#broker
     // Nothing new, but what lies between was scanned: the client goes on behind it.
     const moved = code === ResponseCode.PULL_NOT_FOUND && pull.scannedTo > pull.queueOffset
-    if (code === ResponseCode.SUCCESS) stats.get(pull.topic, pull.group, config.brokerClusterName, result.count, result.body.length)
+    if (code === ResponseCode.SUCCESS)
+      stats.get(pull.topic, pull.group, config.brokerClusterName, result.count, result.body.length)
     else stats.getMiss.add(1)
     return {
       code: moved ? ResponseCode.PULL_RETRY_IMMEDIATELY : code,
@@ -190,15 +206,25 @@ class Puller {
     const { config, groups, topics, clock } = this.#broker
     const { consumerGroup: group, topic, queueId, queueOffset } = asked
     if ((config.brokerPermission & READABLE) === 0) {
-      return refused(ResponseCode.NO_PERMISSION, `the broker[${config.brokerName}] pulling message is forbidden`, FORBIDDEN_BROKER)
+      return refused(
+        ResponseCode.NO_PERMISSION,
+        `the broker[${config.brokerName}] pulling message is forbidden`,
+        FORBIDDEN_BROKER,
+      )
     }
     const groupConfig = groups.find(group)
-    if (groupConfig === undefined) return refused(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, `subscription group [${shown(group)}] does not exist`)
+    if (groupConfig === undefined)
+      return refused(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, `subscription group [${shown(group)}] does not exist`)
     if (!groupConfig.consumeEnable) {
-      return refused(ResponseCode.NO_PERMISSION, `subscription group no permission, ${group}: consumeEnable is false`, FORBIDDEN_GROUP)
+      return refused(
+        ResponseCode.NO_PERMISSION,
+        `subscription group no permission, ${group}: consumeEnable is false`,
+        FORBIDDEN_GROUP,
+      )
     }
     const topicConfig = topics.get(topic)
-    if (topicConfig === undefined) return refused(ResponseCode.TOPIC_NOT_EXIST, `topic[${shown(topic)}] not exist, apply first please!`)
+    if (topicConfig === undefined)
+      return refused(ResponseCode.TOPIC_NOT_EXIST, `topic[${shown(topic)}] not exist, apply first please!`)
     if ((topicConfig.perm & READABLE) === 0) {
       return refused(ResponseCode.NO_PERMISSION, `the topic[${topic}] pulling message is forbidden`, FORBIDDEN_TOPIC)
     }
@@ -234,26 +260,46 @@ class Puller {
   #filter(asked: PullMessageRequest, group: SubscriptionGroupConfig, topic: TopicConfig): TagFilter | Reply {
     const { groups, clients } = this.#broker
     if (groups.isForbidden(group.groupName, topic.topicName)) {
-      return refused(ResponseCode.NO_PERMISSION, `the consumer group[${group.groupName}] is forbidden for topic[${topic.topicName}]`, FORBIDDEN_SUBSCRIPTION)
+      return refused(
+        ResponseCode.NO_PERMISSION,
+        `the consumer group[${group.groupName}] is forbidden for topic[${topic.topicName}]`,
+        FORBIDDEN_SUBSCRIPTION,
+      )
     }
     if ((asked.sysFlag & PullSysFlag.SUBSCRIPTION) !== 0) return this.#byExpression(asked)
     const consumers = clients.consumers(group.groupName)
     if (consumers === undefined) {
-      return refused(ResponseCode.SUBSCRIPTION_NOT_EXIST, `the consumer's group info not exist: no heartbeat of ${group.groupName} has arrived yet`)
+      return refused(
+        ResponseCode.SUBSCRIPTION_NOT_EXIST,
+        `the consumer's group info not exist: no heartbeat of ${group.groupName} has arrived yet`,
+      )
     }
     if (!group.consumeBroadcastEnable && consumers.messageModel === 'BROADCASTING') {
-      return refused(ResponseCode.NO_PERMISSION, `the consumer group[${group.groupName}] can not consume by broadcast way`, FORBIDDEN_BROADCAST)
+      return refused(
+        ResponseCode.NO_PERMISSION,
+        `the consumer group[${group.groupName}] can not consume by broadcast way`,
+        FORBIDDEN_BROADCAST,
+      )
     }
     const subscription = consumers.subscriptions.get(topic.topicName)
     if (subscription === undefined) {
-      return refused(ResponseCode.SUBSCRIPTION_NOT_EXIST, `the consumer's subscription not exist: ${group.groupName} has not subscribed to ${topic.topicName}`)
+      return refused(
+        ResponseCode.SUBSCRIPTION_NOT_EXIST,
+        `the consumer's subscription not exist: ${group.groupName} has not subscribed to ${topic.topicName}`,
+      )
     }
     if (subscription.subVersion < asked.subVersion) {
-      return refused(ResponseCode.SUBSCRIPTION_NOT_LATEST, `the consumer's subscription not latest: the broker has version ${subscription.subVersion}`)
+      return refused(
+        ResponseCode.SUBSCRIPTION_NOT_LATEST,
+        `the consumer's subscription not latest: the broker has version ${subscription.subVersion}`,
+      )
     }
     if (!isTagExpression(subscription.expressionType)) return this.#noSql()
-    if (subscription.classFilterMode || (asked.sysFlag & PullSysFlag.CLASS_FILTER) !== 0 || subscription.subString === '*') return undefined
-    return codeFilter(subscription.codeSet.length > 0 ? subscription.codeSet : (parseTagExpression(subscription.subString)?.codes ?? []))
+    if (subscription.classFilterMode || (asked.sysFlag & PullSysFlag.CLASS_FILTER) !== 0 || subscription.subString === '*')
+      return undefined
+    return codeFilter(
+      subscription.codeSet.length > 0 ? subscription.codeSet : (parseTagExpression(subscription.subString)?.codes ?? []),
+    )
   }
 
   #byExpression(asked: PullMessageRequest): TagFilter | Reply {
@@ -262,7 +308,10 @@ class Puller {
     if ((sysFlag & PullSysFlag.CLASS_FILTER) !== 0) return undefined
     const parsed = parseTagExpression(expression)
     if (parsed !== null) return codeFilter(parsed.codes)
-    return refused(ResponseCode.SUBSCRIPTION_PARSE_FAILED, `parse the consumer's subscription failed: "${shown(expression ?? '')}" names no tag`)
+    return refused(
+      ResponseCode.SUBSCRIPTION_PARSE_FAILED,
+      `parse the consumer's subscription failed: "${shown(expression ?? '')}" names no tag`,
+    )
   }
 
   #noSql(): Reply {

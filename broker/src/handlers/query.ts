@@ -32,8 +32,12 @@ export function queryHandlers(broker: Broker): Record<'byKey' | 'byId' | 'queueR
       bytes += record.length
       records.push(record)
     }
-    const ext = queryMessageResponse.encode({ indexLastUpdateTimestamp: clock.now(), indexLastUpdatePhyoffset: store.stats().dispatched })
-    if (records.length === 0) return { code: ResponseCode.QUERY_NOT_FOUND, remark: 'can not find message, maybe time range not correct', ext }
+    const ext = queryMessageResponse.encode({
+      indexLastUpdateTimestamp: clock.now(),
+      indexLastUpdatePhyoffset: store.stats().dispatched,
+    })
+    if (records.length === 0)
+      return { code: ResponseCode.QUERY_NOT_FOUND, remark: 'can not find message, maybe time range not correct', ext }
     return { code: ResponseCode.SUCCESS, ext, body: Buffer.concat(records, bytes) }
   }
 
@@ -50,13 +54,19 @@ export function queryHandlers(broker: Broker): Record<'byKey' | 'byId' | 'queueR
     const { topic, queueId, index, count, consumerGroup } = queryConsumeQueueRequest.decode(request.ext)
     if (topics.get(topic) === undefined) return { code: ResponseCode.TOPIC_NOT_EXIST, remark: `topic[${shown(topic)}] not exist` }
     const rows = await store.rows(topic, queueId, index, Math.min(Math.max(0, count), MAX_ROWS))
-    const subscription = consumerGroup === undefined ? undefined : broker.clients.consumers(consumerGroup)?.subscriptions.get(topic)
+    const subscription =
+      consumerGroup === undefined ? undefined : broker.clients.consumers(consumerGroup)?.subscriptions.get(topic)
     return bodyReply(
       encodeQueryConsumeQueueBody({
         filterData: 'null',
         maxQueueIndex: store.maxOffset(topic, queueId),
         minQueueIndex: store.minOffset(topic, queueId),
-        queueData: rows.map(row => ({ eval: false, physicOffset: row.physicalOffset, physicSize: row.size, tagsCode: row.tagsCode })),
+        queueData: rows.map(row => ({
+          eval: false,
+          physicOffset: row.physicalOffset,
+          physicSize: row.size,
+          tagsCode: row.tagsCode,
+        })),
         subscriptionData: subscription,
       }),
     )

@@ -49,14 +49,20 @@ async function callConsumer(broker: Broker, group: string, clientId: string, req
     return { code: ResponseCode.SYSTEM_ERROR, remark: `The Consumer <${shown(group)}> <${shown(clientId)}> not online` }
   }
   if (channel.version < FIRST_VERSION_THAT_ANSWERS) {
-    return { code: ResponseCode.SYSTEM_ERROR, remark: `The Consumer <${shown(clientId)}> Version ${channel.version} too low to finish, please upgrade it` }
+    return {
+      code: ResponseCode.SYSTEM_ERROR,
+      remark: `The Consumer <${shown(clientId)}> Version ${channel.version} too low to finish, please upgrade it`,
+    }
   }
   try {
     const { code, remark, ext, body } = await channel.peer.call(request, CLIENT_TIMEOUT_MS)
     return { code, remark, ext, body: body === null ? null : Buffer.from(body) }
   } catch (error) {
     if (error instanceof RemotingError && error.kind === 'timeout') {
-      return { code: ResponseCode.CONSUME_MSG_TIMEOUT, remark: `consumer <${shown(group)}> <${shown(clientId)}> did not answer within ${CLIENT_TIMEOUT_MS} ms` }
+      return {
+        code: ResponseCode.CONSUME_MSG_TIMEOUT,
+        remark: `consumer <${shown(group)}> <${shown(clientId)}> did not answer within ${CLIENT_TIMEOUT_MS} ms`,
+      }
     }
     return { code: ResponseCode.SYSTEM_ERROR, remark: `consumer <${shown(group)}> <${shown(clientId)}>: ${String(error)}` }
   }

@@ -27,4 +27,5 @@ export function maxReconsumeTimes(version: number, asked: number, ofGroup: numbe
   return version >= KNOWS_MAX_RECONSUME_TIMES && asked >= 0 ? asked : ofGroup
 }
 
-export const deadLetterTopic = (broker: Broker, group: string): TopicConfig => broker.topics.ensure(dlqTopic(group), 1, READ_AND_WRITE)
+export const deadLetterTopic = (broker: Broker, group: string): TopicConfig =>
+  broker.topics.ensure(dlqTopic(group), 1, READ_AND_WRITE)

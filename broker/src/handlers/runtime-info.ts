@@ -9,11 +9,31 @@ export function runtimeInfo(broker: Broker): Record<string, string> {
   const log = store.stats()
   const now = clock.monotonic()
   const wallNow = clock.now()
-  const puts = rates(at => stats.puts.minute(at).tps, at => stats.puts.hour(at).tps, at => stats.puts.day(at).tps, now)
-  const found = rates(at => stats.getFound.minute(at).tps, at => stats.getFound.hour(at).tps, at => stats.getFound.day(at).tps, now)
-  const missed = rates(at => stats.getMiss.minute(at).tps, at => stats.getMiss.hour(at).tps, at => stats.getMiss.day(at).tps, now)
+  const puts = rates(
+    at => stats.puts.minute(at).tps,
+    at => stats.puts.hour(at).tps,
+    at => stats.puts.day(at).tps,
+    now,
+  )
+  const found = rates(
+    at => stats.getFound.minute(at).tps,
+    at => stats.getFound.hour(at).tps,
+    at => stats.getFound.day(at).tps,
+    now,
+  )
+  const missed = rates(
+    at => stats.getMiss.minute(at).tps,
+    at => stats.getMiss.hour(at).tps,
+    at => stats.getMiss.day(at).tps,
+    now,
+  )
   const total = found.map((each, i) => each + missed[i]!)
-  const moved = rates(at => stats.getMessages.minute(at).tps, at => stats.getMessages.hour(at).tps, at => stats.getMessages.day(at).tps, now)
+  const moved = rates(
+    at => stats.getMessages.minute(at).tps,
+    at => stats.getMessages.hour(at).tps,
+    at => stats.getMessages.day(at).tps,
+    now,
+  )
   const ratio = String(log.diskUsedRatio)
   const info: Record<string, string> = {
     brokerVersionDesc: VERSION_NAME,
@@ -74,7 +94,8 @@ export function runtimeInfo(broker: Broker): Record<string, string> {
 
 type Rate = (at: number) => number
 const rates = (minute: Rate, hour: Rate, day: Rate, at: number): number[] => [minute(at), hour(at), day(at)]
-const spaced = (values: number[]): string => values.map(value => (Number.isInteger(value) ? `${value}.0` : String(value))).join(' ')
+const spaced = (values: number[]): string =>
+  values.map(value => (Number.isInteger(value) ? `${value}.0` : String(value))).join(' ')
 
 function queueTriples(names: string[]): Record<string, string> {
   const triples: Record<string, string> = {}

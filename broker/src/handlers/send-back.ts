@@ -59,7 +59,8 @@ async function sendBack(broker: Broker, request: Command, peer: Peer): Promise<R
   const sysFlag = unitMode ? UNIT_SUBSCRIBER : 0
   const retry = broker.topics.ensure(retryTopic(group), config.retryQueueNums, READ_AND_WRITE, sysFlag)
   const record = await broker.store.read(offset)
-  if (record === null) return { code: ResponseCode.SYSTEM_ERROR, remark: `look message by offset failed, ${offset}: no message starts there` }
+  if (record === null)
+    return { code: ResponseCode.SYSTEM_ERROR, remark: `look message by offset failed, ${offset}: no message starts there` }
 
   const stored = decodeRecord(record)
   const max = maxReconsumeTimes(request.version, askedMax ?? -1, config.retryMaxTimes)

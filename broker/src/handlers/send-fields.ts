@@ -75,11 +75,17 @@ export function readLongNames(ext: Ext, into: SendFields): string | null {
 }
 
 const whole = (value: string | undefined): number => (value === undefined || value === '' ? NaN : Number(value))
-const optional = (value: string | undefined, otherwise: number): number => (value === undefined || value === '' ? otherwise : Number(value))
+const optional = (value: string | undefined, otherwise: number): number =>
+  value === undefined || value === '' ? otherwise : Number(value)
 
 const isInt32 = (value: number): boolean => (value | 0) === value
 
-type Names = Readonly<Record<'defaultTopicQueueNums' | 'queueId' | 'sysFlag' | 'flag' | 'reconsumeTimes' | 'maxReconsumeTimes' | 'bornTimestamp' | 'topic', string>>
+type Names = Readonly<
+  Record<
+    'defaultTopicQueueNums' | 'queueId' | 'sysFlag' | 'flag' | 'reconsumeTimes' | 'maxReconsumeTimes' | 'bornTimestamp' | 'topic',
+    string
+  >
+>
 
 const LONG: Names = {
   topic: 'topic',

@@ -13,6 +13,7 @@ import {
   type Reply,
   type TopicConfig,
 } from '@cometmq/remoting'
+import type { SendAnswer } from '../delivery/ack-gate.ts'
 import { newKnownProperties, property, scanProperties, withoutProperties } from '../delivery/known-properties.ts'
 import type { NewBatch, NewMessage, PutResult } from '../store/types.ts'
 import { randomBelow, type Broker } from './context.ts'
@@ -52,6 +53,7 @@ class Sender {
   #errorExt: Readonly<Record<string, string>> = {}
   readonly #syncFlush: boolean
   readonly #message: NewMessage
+  readonly #answer: SendAnswer = { queueId: 0, transactionId: '', mustBeSynced: true }
 
   constructor(broker: Broker) {
     const { config } = broker
@@ -101,7 +103,8 @@ class Sender {
     const queueProblem = this.#chooseQueue(config)
     if (queueProblem !== null) return queueProblem
     const body = request.body
-    if (body === null) return this.#error(ResponseCode.MESSAGE_ILLEGAL, 'the message body is empty; RocketMQ messages need at least one byte')
+    if (body === null)
+      return this.#error(ResponseCode.MESSAGE_ILLEGAL, 'the message body is empty; RocketMQ messages need at least one byte')
     return isBatchCode || fields.batch ? this.#batch(request, peer, body) : this.#single(request, peer, body)
   }
 
@@ -152,19 +155,9 @@ class Sender {
     const result = broker.store.append(level > 0 ? schedule(broker, { ...message }, level) : message)
     if (result.status !== 'PUT_OK') return this.#refused(result)
     broker.stats.put(fields.topic, broker.config.brokerClusterName, 1, result.endOffset - result.physicalOffset)
-    if (isOneway(request)) broker.gate.appended(result.endOffset)
-    else {
-      broker.gate.add(
-        peer,
-        request.opaque,
-        result.physicalOffset,
-        result.endOffset,
-        replyQueueId,
-        result.queueOffset,
-        uniqKey,
-        this.#syncFlush && known.wait,
-      )
-    }
+    this.#answer.queueId = replyQueueId
+    this.#answer.transactionId = uniqKey
+    this.#waitForLog(request, peer, result, known.wait)
     return undefined
   }
 
@@ -173,13 +166,18 @@ class Sender {
     const fields = this.#fields
     const known = this.#known
     scanProperties(fields.properties, known)
-    if (isRetryTopic(fields.topic)) return this.#error(ResponseCode.MESSAGE_ILLEGAL, `batch sends to the retry topic ${fields.topic} are not allowed`)
+    if (isRetryTopic(fields.topic))
+      return this.#error(ResponseCode.MESSAGE_ILLEGAL, `batch sends to the retry topic ${fields.topic} are not allowed`)
     const level = broker.delayLevels.parse(known.delay)
-    if (level > 0) return this.#error(ResponseCode.MESSAGE_ILLEGAL, 'a batch cannot have a delay level; send delayed messages one by one')
+    if (level > 0)
+      return this.#error(ResponseCode.MESSAGE_ILLEGAL, 'a batch cannot have a delay level; send delayed messages one by one')
     const unsupported = this.#unsupported(0)
     if (unsupported !== null) return unsupported
     if (body.length > broker.config.maxMessageSize) {
-      return this.#error(ResponseCode.MESSAGE_ILLEGAL, `the batch has ${body.length} bytes, maxMessageSize is ${broker.config.maxMessageSize}; send smaller batches`)
+      return this.#error(
+        ResponseCode.MESSAGE_ILLEGAL,
+        `the batch has ${body.length} bytes, maxMessageSize is ${broker.config.maxMessageSize}; send smaller batches`,
+      )
     }
     const header = known.brokerOwned ? withoutProperties(fields.properties, BROKER_OWNED) : fields.properties
     const elements = batchElements(body, appendProperties(header, this.#added))
@@ -194,17 +192,25 @@ class Sender {
       preparedTransactionOffset: 0,
       elements,
     }
-    const batchKey = known.uniqKey
-    const wait = known.wait
     const result = broker.store.appendBatch(batch)
     if (result.status !== 'PUT_OK') return this.#refused(result)
-    broker.stats.put(fields.topic, broker.config.brokerClusterName, batch.elements.length, result.endOffset - result.physicalOffset)
-    if (isOneway(request)) broker.gate.appended(result.endOffset)
-    else {
-      const ids = result.physicalOffsets.map(broker.messageIdOf).join(',')
-      broker.gate.addBatch(peer, request.opaque, ids, result.endOffset, batch.queueId, result.queueOffset, batchKey, this.#syncFlush && wait)
-    }
+    broker.stats.put(
+      fields.topic,
+      broker.config.brokerClusterName,
+      batch.elements.length,
+      result.endOffset - result.physicalOffset,
+    )
+    this.#answer.queueId = batch.queueId
+    this.#answer.transactionId = known.uniqKey
+    this.#waitForLog(request, peer, result, known.wait)
     return undefined
+  }
+
+  #waitForLog(request: Command, peer: Peer, result: PutResult, wait: boolean): void {
+    const { gate } = this.#broker
+    this.#answer.mustBeSynced = wait && this.#syncFlush
+    if (isOneway(request)) gate.appended(result.endOffset)
+    else gate.add(peer, request.opaque, result, this.#answer)
   }
 
   /** Steps 1 to 3 for a topic this broker does not have: a good name, and created after its template, or refused. */
@@ -255,7 +261,10 @@ class Sender {
       )
     }
     if (known.innerBatch || (sysFlag & INNER_BATCH_BIT) !== 0) {
-      return this.#error(ResponseCode.MESSAGE_ILLEGAL, 'inner batches need a topic with queue.type=BatchCQ, which this broker does not have; use code 320')
+      return this.#error(
+        ResponseCode.MESSAGE_ILLEGAL,
+        'inner batches need a topic with queue.type=BatchCQ, which this broker does not have; use code 320',
+      )
     }
     return null
   }

@@ -23,7 +23,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     changeable: false,
     check: value => (value === 'COMPACTION' ? 'COMPACTION is not supported by this broker' : oneOf(['DELETE'])(value)),
   },
-  'reserve.time': { changeable: true, check: value => (/^(-1|\d{1,15})$/.test(value) ? null : `value is not -1 or milliseconds: ${value}`) },
+  'reserve.time': {
+    changeable: true,
+    check: value => (/^(-1|\d{1,15})$/.test(value) ? null : `value is not -1 or milliseconds: ${value}`),
+  },
 }
 
 /** @returns the new attributes, or a string that says what is wrong. */

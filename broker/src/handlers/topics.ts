@@ -1,4 +1,24 @@
-import { CommandError, decodeTopicConfigList, encodeGroupList, encodeTopicConfig, encodeTopicConfigWrapper, encodeTopicList, encodeTopicStatsTable, ResponseCode, createTopicRequest, popRetryTopic, retryTopic, topicNameFault, getTopicConfigRequest, topicRequest, type Command, type Handler, type MessageQueue, type TopicConfig, type TopicOffset } from '@cometmq/remoting'
+import {
+  CommandError,
+  decodeTopicConfigList,
+  encodeGroupList,
+  encodeTopicConfig,
+  encodeTopicConfigWrapper,
+  encodeTopicList,
+  encodeTopicStatsTable,
+  ResponseCode,
+  createTopicRequest,
+  popRetryTopic,
+  retryTopic,
+  topicNameFault,
+  getTopicConfigRequest,
+  topicRequest,
+  type Command,
+  type Handler,
+  type MessageQueue,
+  type TopicConfig,
+  type TopicOffset,
+} from '@cometmq/remoting'
 import type { Broker } from './context.ts'
 import { shown } from './fields.ts'
 import { SUCCESS, bodyReply } from './replies.ts'
@@ -74,7 +94,10 @@ export function topicHandlers(broker: Broker): Record<Names, Handler> {
       const max = store.maxOffset(topic, queueId)
       const min = store.minOffset(topic, queueId)
       const last = max > min ? Math.max(0, await store.storeTimeAt(topic, queueId, max - 1)) : 0
-      rows.push([{ topic, brokerName: config.brokerName, queueId }, { lastUpdateTimestamp: last, maxOffset: max, minOffset: min }])
+      rows.push([
+        { topic, brokerName: config.brokerName, queueId },
+        { lastUpdateTimestamp: last, maxOffset: max, minOffset: min },
+      ])
     }
     return bodyReply(encodeTopicStatsTable({ offsetTable: rows, topicPutTps: stats.tps('TOPIC_PUT_NUMS', topic) }))
   }
@@ -120,11 +143,17 @@ function checkTopic(broker: Broker, config: TopicConfig): TopicConfig {
   for (const name of ['readQueueNums', 'writeQueueNums'] as const) {
     const value = config[name]
     if (!Number.isInteger(value) || value < 0 || value > MAX_QUEUES_PER_TOPIC) {
-      throw new CommandError(ResponseCode.INVALID_PARAMETER, `${topicName}: ${name} is ${value}, allowed are 0 to ${MAX_QUEUES_PER_TOPIC}`)
+      throw new CommandError(
+        ResponseCode.INVALID_PARAMETER,
+        `${topicName}: ${name} is ${value}, allowed are 0 to ${MAX_QUEUES_PER_TOPIC}`,
+      )
     }
   }
   if (!Number.isInteger(perm) || perm < 0 || perm > 7) {
-    throw new CommandError(ResponseCode.INVALID_PARAMETER, `${topicName}: perm is ${perm}, allowed are 0 to 7 (4 read, 2 write, 1 inherit)`)
+    throw new CommandError(
+      ResponseCode.INVALID_PARAMETER,
+      `${topicName}: perm is ${perm}, allowed are 0 to 7 (4 read, 2 write, 1 inherit)`,
+    )
   }
   if (config.attributes['message.type'] === 'MIXED') {
     throw new CommandError(ResponseCode.INVALID_PARAMETER, `${topicName}: MIXED message type is not supported.`)

@@ -2,7 +2,14 @@ import type { Clock, Timer } from '@cometmq/remoting'
 import { Counter, type StatsSnapshot } from './counters.ts'
 
 /** Names of request 315 (spec remoting, 3.8; Java: org.apache.rocketmq.common.stats.Stats). */
-export type StatsName = 'TOPIC_PUT_NUMS' | 'TOPIC_PUT_SIZE' | 'GROUP_GET_NUMS' | 'GROUP_GET_SIZE' | 'BROKER_PUT_NUMS' | 'BROKER_GET_NUMS' | 'SNDBCK_PUT_NUMS'
+export type StatsName =
+  | 'TOPIC_PUT_NUMS'
+  | 'TOPIC_PUT_SIZE'
+  | 'GROUP_GET_NUMS'
+  | 'GROUP_GET_SIZE'
+  | 'BROKER_PUT_NUMS'
+  | 'BROKER_GET_NUMS'
+  | 'SNDBCK_PUT_NUMS'
 
 const NAMES: readonly StatsName[] = [
   'TOPIC_PUT_NUMS',

@@ -86,7 +86,8 @@ export async function startTestBroker(options: HarnessOptions = {}): Promise<Tes
   }
   const caller = newCaller(options.handlers)
   const { address } = broker
-  const call: TestBroker['call'] = (code, ext, body) => caller.call(address, { code, ext: ext ?? null, body: body ?? null }, TIMEOUT_MS)
+  const call: TestBroker['call'] = (code, ext, body) =>
+    caller.call(address, { code, ext: ext ?? null, body: body ?? null }, TIMEOUT_MS)
   let closed = false
   const stop = async (): Promise<void> => {
     if (closed) return
@@ -118,7 +119,11 @@ export async function startTestBroker(options: HarnessOptions = {}): Promise<Tes
   }
 }
 
-export function sendExt(topic: string, more: Partial<SendHeaderInput> = {}, code: number = RequestCode.SEND_MESSAGE_V2): Record<string, string> {
+export function sendExt(
+  topic: string,
+  more: Partial<SendHeaderInput> = {},
+  code: number = RequestCode.SEND_MESSAGE_V2,
+): Record<string, string> {
   return encodeSendHeader(code, {
     producerGroup: 'PG',
     topic,
@@ -147,7 +152,12 @@ export function pullExt(asked: Partial<InputOf<typeof pullMessageRequest>> & { t
   })
 }
 
-export function heartbeatBody(group: string, topics: readonly string[], more: Partial<ConsumerData> = {}, clientID = 'client-1'): Buffer {
+export function heartbeatBody(
+  group: string,
+  topics: readonly string[],
+  more: Partial<ConsumerData> = {},
+  clientID = 'client-1',
+): Buffer {
   return encodeHeartbeat({
     clientID,
     heartbeatFingerprint: 0,

@@ -27,20 +27,41 @@ describe('what is refused, with code and reason', () => {
   })
 
   it('a name for administration', async () => {
-    const ext = { topic: '../x', defaultTopic: 'TBW102', readQueueNums: '1', writeQueueNums: '1', perm: '6', topicFilterType: 'SINGLE_TAG', order: 'false' }
+    const ext = {
+      topic: '../x',
+      defaultTopic: 'TBW102',
+      readQueueNums: '1',
+      writeQueueNums: '1',
+      perm: '6',
+      topicFilterType: 'SINGLE_TAG',
+      order: 'false',
+    }
     expect(await broker.call(RequestCode.UPDATE_AND_CREATE_TOPIC, ext)).toMatchObject({ code: ResponseCode.INVALID_PARAMETER })
     const system = await broker.call(RequestCode.UPDATE_AND_CREATE_TOPIC, { ...ext, topic: 'SELF_TEST_TOPIC' })
-    expect(system).toMatchObject({ code: ResponseCode.INVALID_PARAMETER, remark: expect.stringContaining('system topic') as string })
+    expect(system).toMatchObject({
+      code: ResponseCode.INVALID_PARAMETER,
+      remark: expect.stringContaining('system topic') as string,
+    })
     expect((await broker.call(RequestCode.DELETE_TOPIC_IN_BROKER, { topic: 'TBW102' })).code).toBe(ResponseCode.INVALID_PARAMETER)
     const attribute = await broker.call(RequestCode.UPDATE_AND_CREATE_TOPIC, { ...ext, topic: 'Attr', attributes: '+foo=bar' })
     expect(attribute).toMatchObject({ code: ResponseCode.SYSTEM_ERROR, remark: 'unsupported key: foo' })
-    const mixed = await broker.call(RequestCode.UPDATE_AND_CREATE_TOPIC, { ...ext, topic: 'Attr', attributes: '+message.type=MIXED' })
+    const mixed = await broker.call(RequestCode.UPDATE_AND_CREATE_TOPIC, {
+      ...ext,
+      topic: 'Attr',
+      attributes: '+message.type=MIXED',
+    })
     expect(mixed.code).toBe(ResponseCode.INVALID_PARAMETER)
   })
 
-  it.each(['SCHEDULE_TOPIC_XXXX', 'RMQ_SYS_TRANS_HALF_TOPIC', 'SELF_TEST_TOPIC', 'OFFSET_MOVED_EVENT'])('a send to %s', async topic => {
-    expect(await broker.send(topic, 'x')).toMatchObject({ code: ResponseCode.NO_PERMISSION, remark: expect.stringContaining('forbidden') as string })
-  })
+  it.each(['SCHEDULE_TOPIC_XXXX', 'RMQ_SYS_TRANS_HALF_TOPIC', 'SELF_TEST_TOPIC', 'OFFSET_MOVED_EVENT'])(
+    'a send to %s',
+    async topic => {
+      expect(await broker.send(topic, 'x')).toMatchObject({
+        code: ResponseCode.NO_PERMISSION,
+        remark: expect.stringContaining('forbidden') as string,
+      })
+    },
+  )
 
   it('a send to an unknown topic without a usable template', async () => {
     const answer = await broker.send('Nowhere', 'x', { defaultTopic: 'NoTemplate' })
@@ -50,18 +71,29 @@ describe('what is refused, with code and reason', () => {
 
   it('a queue that does not exist', async () => {
     await broker.send('Queues', 'x')
-    expect(await broker.send('Queues', 'x', { queueId: 4 })).toMatchObject({ code: ResponseCode.INVALID_PARAMETER, remark: expect.stringContaining('0 to 3') as string })
+    expect(await broker.send('Queues', 'x', { queueId: 4 })).toMatchObject({
+      code: ResponseCode.INVALID_PARAMETER,
+      remark: expect.stringContaining('0 to 3') as string,
+    })
     const any = await broker.send('Queues', 'x', { queueId: -1 })
     expect(Number(any.ext?.['queueId'])).toBeLessThan(4)
   })
 
   it('bodies that are too large or empty', async () => {
     expect(await broker.send('Sizes', 'x'.repeat(65_536))).toMatchObject({ code: ResponseCode.SUCCESS })
-    expect(await broker.send('Sizes', 'x'.repeat(65_537))).toMatchObject({ code: ResponseCode.MESSAGE_ILLEGAL, remark: expect.stringContaining('65537') as string })
-    expect(await broker.send('Sizes', '')).toMatchObject({ code: ResponseCode.MESSAGE_ILLEGAL, remark: expect.stringContaining('empty') as string })
+    expect(await broker.send('Sizes', 'x'.repeat(65_537))).toMatchObject({
+      code: ResponseCode.MESSAGE_ILLEGAL,
+      remark: expect.stringContaining('65537') as string,
+    })
+    expect(await broker.send('Sizes', '')).toMatchObject({
+      code: ResponseCode.MESSAGE_ILLEGAL,
+      remark: expect.stringContaining('empty') as string,
+    })
     const batch = encodeBatch(Array.from({ length: 70 }, () => ({ flag: 0, body: Buffer.alloc(1000), properties: '' })))
     expect(await sendBatch('Sizes', batch)).toMatchObject({ code: ResponseCode.MESSAGE_ILLEGAL })
-    expect(await broker.send('Sizes', 'x', { properties: properties({ a: 'y'.repeat(33_000) }) })).toMatchObject({ code: ResponseCode.MESSAGE_ILLEGAL })
+    expect(await broker.send('Sizes', 'x', { properties: properties({ a: 'y'.repeat(33_000) }) })).toMatchObject({
+      code: ResponseCode.MESSAGE_ILLEGAL,
+    })
   })
 
   it('batches that are damaged, delayed, or for a retry topic', async () => {
@@ -94,9 +126,13 @@ describe('what is refused, with code and reason', () => {
       remark: expect.stringContaining('e (queueId)') as string,
     })
     const wrong = { ...sendExt('Fields'), f: 'one' }
-    expect(await broker.call(RequestCode.SEND_MESSAGE_V2, wrong, Buffer.from('x'))).toMatchObject({ code: ResponseCode.SYSTEM_ERROR })
+    expect(await broker.call(RequestCode.SEND_MESSAGE_V2, wrong, Buffer.from('x'))).toMatchObject({
+      code: ResponseCode.SYSTEM_ERROR,
+    })
     expect(await broker.call(RequestCode.PULL_MESSAGE, { topic: 'T' })).toMatchObject({ code: ResponseCode.SYSTEM_ERROR })
-    expect(await broker.call(RequestCode.HEART_BEAT, undefined, Buffer.from('{'))).toMatchObject({ code: ResponseCode.SYSTEM_ERROR })
+    expect(await broker.call(RequestCode.HEART_BEAT, undefined, Buffer.from('{'))).toMatchObject({
+      code: ResponseCode.SYSTEM_ERROR,
+    })
   })
 
   it('pulls of what is not there or not allowed', async () => {
@@ -104,9 +140,18 @@ describe('what is refused, with code and reason', () => {
     expect((await broker.pull({ topic: 'NoSuchTopic' })).code).toBe(ResponseCode.TOPIC_NOT_EXIST)
     expect((await broker.pull({ topic: 'Pulls', queueId: 8 })).code).toBe(ResponseCode.INVALID_PARAMETER)
     expect((await broker.pull({ topic: 'Pulls', subscription: '||' })).code).toBe(ResponseCode.SUBSCRIPTION_PARSE_FAILED)
-    expect((await broker.pull({ topic: 'Pulls', subscription: 'a > 1', expressionType: 'SQL92' })).code).toBe(ResponseCode.SYSTEM_ERROR)
-    await broker.call(RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP, undefined, Buffer.from('{"groupName":"Off","consumeEnable":false}'))
-    expect(await broker.pull({ topic: 'Pulls', consumerGroup: 'Off' })).toMatchObject({ code: ResponseCode.NO_PERMISSION, forbiddenType: 2 })
+    expect((await broker.pull({ topic: 'Pulls', subscription: 'a > 1', expressionType: 'SQL92' })).code).toBe(
+      ResponseCode.SYSTEM_ERROR,
+    )
+    await broker.call(
+      RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP,
+      undefined,
+      Buffer.from('{"groupName":"Off","consumeEnable":false}'),
+    )
+    expect(await broker.pull({ topic: 'Pulls', consumerGroup: 'Off' })).toMatchObject({
+      code: ResponseCode.NO_PERMISSION,
+      forbiddenType: 2,
+    })
     await broker.call(RequestCode.UPDATE_AND_GET_GROUP_FORBIDDEN, { group: 'CG', topic: 'Pulls', readable: 'false' })
     expect(await broker.pull({ topic: 'Pulls' })).toMatchObject({ code: ResponseCode.NO_PERMISSION, forbiddenType: 5 })
   })

@@ -14,11 +14,24 @@ describe('sending and pulling', () => {
   it('stores a message and hands it out', async () => {
     const answer = await broker.send('T', 'hello', { properties: properties({ TAGS: 'TagA', UNIQ_KEY: 'A1', KEYS: 'k1' }) })
     expect(answer).toMatchObject({ code: ResponseCode.SUCCESS, remark: null })
-    expect(answer.ext).toMatchObject({ queueId: '0', queueOffset: '0', transactionId: 'A1', MSG_REGION: 'DefaultRegion', TRACE_ON: 'true' })
+    expect(answer.ext).toMatchObject({
+      queueId: '0',
+      queueOffset: '0',
+      transactionId: 'A1',
+      MSG_REGION: 'DefaultRegion',
+      TRACE_ON: 'true',
+    })
     expect(answer.ext?.['msgId']).toMatch(/^7F000001[0-9A-F]{24}$/)
 
     const pulled = await broker.pull({ topic: 'T' })
-    expect(pulled).toMatchObject({ code: ResponseCode.SUCCESS, remark: 'FOUND', nextBeginOffset: 1, minOffset: 0, maxOffset: 1, suggestWhichBrokerId: 0 })
+    expect(pulled).toMatchObject({
+      code: ResponseCode.SUCCESS,
+      remark: 'FOUND',
+      nextBeginOffset: 1,
+      minOffset: 0,
+      maxOffset: 1,
+      suggestWhichBrokerId: 0,
+    })
     const [record] = decodeRecords(pulled.body!)
     expect(record!.body.toString()).toBe('hello')
     expect(getProperty(record!.properties, 'CLUSTER')).toBe('DefaultCluster')
@@ -55,7 +68,11 @@ describe('sending and pulling', () => {
   })
 
   it('takes one-way sends', async () => {
-    await broker.caller.oneway(broker.address, { code: RequestCode.SEND_MESSAGE_V2, ext: sendExt('Oneway'), body: Buffer.from('1') })
+    await broker.caller.oneway(broker.address, {
+      code: RequestCode.SEND_MESSAGE_V2,
+      ext: sendExt('Oneway'),
+      body: Buffer.from('1'),
+    })
     // On the same connection, so it is handled after the one-way request.
     await broker.send('Oneway', '2')
     const records = decodeRecords((await broker.pull({ topic: 'Oneway' })).body!)
@@ -68,7 +85,12 @@ describe('sending and pulling', () => {
     expect(decodeRecords(some.body!).map(each => each.body.toString())).toEqual(['A', 'A', 'C'])
     expect(some.nextBeginOffset).toBe(4)
     const none = await broker.pull({ topic: 'Tags', subscription: 'X' })
-    expect(none).toMatchObject({ code: ResponseCode.PULL_RETRY_IMMEDIATELY, remark: 'NO_MATCHED_MESSAGE', nextBeginOffset: 4, body: null })
+    expect(none).toMatchObject({
+      code: ResponseCode.PULL_RETRY_IMMEDIATELY,
+      remark: 'NO_MATCHED_MESSAGE',
+      nextBeginOffset: 4,
+      body: null,
+    })
   })
 
   it('holds a pull until a message arrives', async () => {
@@ -82,8 +104,18 @@ describe('sending and pulling', () => {
 
   it('gives up a held pull when its time is over', async () => {
     await broker.send('Patience', 'x')
-    const answer = await broker.pull({ topic: 'Patience', queueOffset: 1, sysFlag: SUSPEND_AND_INLINE, suspendTimeoutMillis: 100 })
-    expect(answer).toMatchObject({ code: ResponseCode.PULL_NOT_FOUND, remark: 'OFFSET_OVERFLOW_ONE', nextBeginOffset: 1, maxOffset: 1 })
+    const answer = await broker.pull({
+      topic: 'Patience',
+      queueOffset: 1,
+      sysFlag: SUSPEND_AND_INLINE,
+      suspendTimeoutMillis: 100,
+    })
+    expect(answer).toMatchObject({
+      code: ResponseCode.PULL_NOT_FOUND,
+      remark: 'OFFSET_OVERFLOW_ONE',
+      nextBeginOffset: 1,
+      maxOffset: 1,
+    })
   })
 
   it('does not wake for messages that do not match, and remembers them', async () => {
@@ -100,14 +132,28 @@ describe('sending and pulling', () => {
     const answer = await waiting
     expect(decodeRecords(answer.body!).map(each => each.body.toString())).toEqual(['yes'])
     expect(answer.nextBeginOffset).toBe(5)
-    const late = await broker.pull({ topic: 'Filtered', queueOffset: 5, sysFlag: SUSPEND_AND_INLINE, subscription: 'B', suspendTimeoutMillis: 50 })
+    const late = await broker.pull({
+      topic: 'Filtered',
+      queueOffset: 5,
+      sysFlag: SUSPEND_AND_INLINE,
+      subscription: 'B',
+      suspendTimeoutMillis: 50,
+    })
     expect(late).toMatchObject({ code: ResponseCode.PULL_NOT_FOUND, nextBeginOffset: 5 })
   })
 
   it('follows the read status table', async () => {
     await broker.send('Status', 'x')
-    expect(await broker.pull({ topic: 'Status', queueOffset: 1 })).toMatchObject({ code: ResponseCode.PULL_NOT_FOUND, remark: 'OFFSET_OVERFLOW_ONE', nextBeginOffset: 1 })
-    expect(await broker.pull({ topic: 'Status', queueOffset: 9 })).toMatchObject({ code: ResponseCode.PULL_OFFSET_MOVED, remark: 'OFFSET_OVERFLOW_BADLY', nextBeginOffset: 1 })
+    expect(await broker.pull({ topic: 'Status', queueOffset: 1 })).toMatchObject({
+      code: ResponseCode.PULL_NOT_FOUND,
+      remark: 'OFFSET_OVERFLOW_ONE',
+      nextBeginOffset: 1,
+    })
+    expect(await broker.pull({ topic: 'Status', queueOffset: 9 })).toMatchObject({
+      code: ResponseCode.PULL_OFFSET_MOVED,
+      remark: 'OFFSET_OVERFLOW_BADLY',
+      nextBeginOffset: 1,
+    })
     expect((await broker.pull({ topic: 'Status', queueId: 1, queueOffset: 0 })).code).toBe(ResponseCode.PULL_NOT_FOUND)
     expect((await broker.pull({ topic: 'Status', queueId: 1, queueOffset: 7 })).code).toBe(ResponseCode.PULL_OFFSET_MOVED)
   })
@@ -143,7 +189,9 @@ describe('sending and pulling', () => {
     const lost = other.call(broker.address, { code: RequestCode.PULL_MESSAGE, ext }, TIMEOUT_MS).catch((error: unknown) => error)
     await broker.send('Gone', 'y')
     await lost
-    const parked = other.call(broker.address, { code: RequestCode.PULL_MESSAGE, ext: { ...ext, queueOffset: '2' } }, TIMEOUT_MS).catch((error: unknown) => error)
+    const parked = other
+      .call(broker.address, { code: RequestCode.PULL_MESSAGE, ext: { ...ext, queueOffset: '2' } }, TIMEOUT_MS)
+      .catch((error: unknown) => error)
     await other.close()
     expect(await parked).toBeInstanceOf(Error)
     const info = await broker.call(RequestCode.GET_BROKER_RUNTIME_INFO)
