@@ -117,6 +117,68 @@ describe('after a power cut', () => {
     await expectAll(again, log)
   })
 
+  it('an entry that cannot follow ends the trusted part', async () => {
+    const geometry = { slots: 50, entries: 100 }
+    const log = Array.from({ length: 60 }, (_, number) => ({
+      keys: [keys[number % 8]!],
+      phy: 10 + number * 10,
+      time: 1000 + number,
+    }))
+    const at = entriesStart(geometry) + 31 * entryBytes
+    const damages: [string, number, number][] = [
+      ['negative hash', at, 0x80],
+      ['position before the last', at + 11, 0],
+      ['negative seconds', at + 12, 0x80],
+      ['wrong previous entry', at + 19, 1],
+    ]
+    for (const [what, position, value] of damages) {
+      const disk = new MemoryDisk()
+      const index = await openIndex(disk, geometry)
+      for (const message of log) putAt(index, [], message.keys, message.phy, message.time)
+      await index.close()
+      const file = await disk.open(`${folder}/${(await disk.list(folder))[0]!.name}`, { create: false })
+      await file.write([Uint8Array.of(value)], position)
+      const again = await openIndex(disk, { ...geometry, clean: false, trustedPosition: 1000 })
+      expect([what, again.endPhy, again.missingFrom]).toEqual([what, 300, 300])
+      for (const message of log) putAt(again, [], message.keys, message.phy, message.time)
+      await expectAll(again, log)
+    }
+  })
+
+  it('what was given up does not come back after another crash', async () => {
+    const disk = new MemoryDisk()
+    const index = await openIndex(disk)
+    for (const [key, phy] of [
+      ['a', 10],
+      ['b', 20],
+      ['c', 30],
+    ] as const)
+      putAt(index, [], [key], phy, 1000)
+    await index.flush({ sync: true })
+    const killed = disk.kill()
+    const second = await openIndex(killed, { clean: false, trustedPosition: 25 })
+    expect(second.endPhy).toBe(20)
+    // The log goes on from 25 with messages without keys, to 100.
+    await second.flush({ sync: true })
+    const third = await openIndex(killed.kill(), { clean: false, trustedPosition: 100 })
+    expect(await third.query('T', 'c', 9, ...always)).toEqual([])
+    expect([third.endPhy, third.missingFrom]).toEqual([20, null])
+  })
+
+  it('behind a lost file nothing is kept, so that dispatching again fills the gap', async () => {
+    const disk = new MemoryDisk()
+    const index = await openIndex(disk, { slots: 5, entries: 4 })
+    const log = Array.from({ length: 9 }, (_, number) => ({ keys: [keys[number % 8]!], phy: number * 10, time: 1000 + number }))
+    for (const message of log) putAt(index, [], message.keys, message.phy, message.time)
+    await index.close()
+    const [first] = await disk.list(folder)
+    await (await disk.open(`${folder}/${first!.name}`, { create: false })).truncate(0)
+    const again = await openIndex(disk, { slots: 5, entries: 4, clean: false, trustedPosition: 1000 })
+    expect([again.fileCount, again.endPhy, again.missingFrom]).toEqual([0, 0, 0])
+    for (const message of log) putAt(again, [], message.keys, message.phy, message.time)
+    await expectAll(again, log)
+  })
+
   it('truncate forgets messages of a log that was cut', async () => {
     const disk = new MemoryDisk()
     const index = await openIndex(disk, { slots: 7, entries: 10 })
