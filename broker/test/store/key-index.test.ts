@@ -129,6 +129,15 @@ describe('put and query', () => {
     expect(await index.query('T', 'a', 64, 89_000_000, 90_000_000)).toEqual([3])
   })
 
+  it('follows the long chain of a common key on disk back to an old time', async () => {
+    const disk = new MemoryDisk()
+    const index = await openIndex(disk, { slots: 3, entries: 100_000 })
+    for (let number = 0; number < 50_000; number++) index.put(hashOf('T#'), 'a', number, 1_000_000 + number * 1000)
+    await index.close()
+    const again = await openIndex(disk, { slots: 3, entries: 100_000 })
+    expect(await again.query('T', 'a', 64, 1_002_000, 1_004_000)).toEqual([2, 3, 4])
+  })
+
   it('agrees with a plain map through roll-overs, flushes and reopening', async () => {
     const operation = fc.oneof(
       {

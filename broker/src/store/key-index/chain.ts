@@ -2,10 +2,13 @@ import type { Disk, DiskFile } from '../disk.ts'
 import type { IndexFile } from './index-file.ts'
 import { entriesStart, entryBytes, type Geometry, getInt64, headerBytes, slotBytes, viewOf } from './layout.ts'
 
-const blockEntries = 200
 const blocksMax = 8
+/** Entries in one read: 4 kB for the usual short chain, 64 kB once a chain of a common key has taken many. */
+const shortChainEntries = 200
+const longChainEntries = 3200
+const shortChainReads = 32
 /** Entries one query looks at in one file; behind them the chain is cut short. */
-export const chainEntriesMax = 100_000
+const chainEntriesMax = 2_000_000
 
 /** What a query looks for. Times are store times, epoch ms. */
 export interface ChainQuery {
@@ -51,6 +54,8 @@ class EntryReader {
   readonly #file: IndexFile
   readonly #geometry: Geometry
   readonly #blocks = new Map<number, DataView>()
+  #blockEntries = shortChainEntries
+  #reads = 0
   #handle: DiskFile | null = null
 
   constructor(disk: Disk, file: IndexFile, geometry: Geometry) {
@@ -75,7 +80,11 @@ class EntryReader {
   }
 
   async readDisk(index: number): Promise<void> {
-    const number = Math.floor(index / blockEntries)
+    if (this.#reads === shortChainReads && this.#blockEntries === shortChainEntries) {
+      this.#blockEntries = longChainEntries
+      this.#blocks.clear()
+    }
+    const number = Math.floor(index / this.#blockEntries)
     let block = this.#blocks.get(number)
     if (block === undefined) {
       block = await this.#readBlock(number)
@@ -83,7 +92,7 @@ class EntryReader {
       if (this.#blocks.size === blocksMax) this.#blocks.delete(this.#blocks.keys().next().value!)
       this.#blocks.set(number, block)
     }
-    this.#take(block, (index % blockEntries) * entryBytes)
+    this.#take(block, (index % this.#blockEntries) * entryBytes)
   }
 
   async close(): Promise<void> {
@@ -91,7 +100,8 @@ class EntryReader {
   }
 
   async #readBlock(number: number): Promise<DataView> {
-    const bytes = new Uint8Array(blockEntries * entryBytes)
+    this.#reads++
+    const bytes = new Uint8Array(this.#blockEntries * entryBytes)
     const position = entriesStart(this.#geometry) + number * bytes.length
     await (await this.#open()).read(bytes, position)
     return viewOf(bytes)

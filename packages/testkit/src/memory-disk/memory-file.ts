@@ -107,11 +107,26 @@ export class MemoryFile implements DiskFile {
   }
 }
 
+const arenaBytes = 1_048_576
+let arena = new Uint8Array(arenaBytes)
+let arenaUsed = 0
+
+/** Memory for one write. Small ones share: millions of them as objects of their own would cost more than the work. */
+function take(length: number): Uint8Array {
+  if (length > arenaBytes / 16) return new Uint8Array(length)
+  if (arenaUsed + length > arenaBytes) {
+    arena = new Uint8Array(arenaBytes)
+    arenaUsed = 0
+  }
+  arenaUsed += length
+  return arena.subarray(arenaUsed - length, arenaUsed)
+}
+
 /** One copy of all buffers: the caller may reuse its own at once. */
 function joined(buffers: readonly Uint8Array[]): Uint8Array {
   let length = 0
   for (const buffer of buffers) length += buffer.byteLength
-  const bytes = Buffer.allocUnsafe(length)
+  const bytes = take(length)
   let at = 0
   for (const buffer of buffers) {
     bytes.set(buffer, at)
