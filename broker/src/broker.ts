@@ -244,7 +244,7 @@ function register(options: BrokerOptions, broker: Broker): Pick<Registration, 'a
     caller,
     clock,
     logger,
-    random: broker.random,
+    random: () => broker.random(),
     nameServers: config.namesrvAddr
       .split(';')
       .map(address => address.trim())
