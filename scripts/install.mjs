@@ -13,10 +13,16 @@ function needsInstall(root) {
   if (statSync(installed).mtimeMs >= statSync(wanted).mtimeMs) return false
   const have = JSON.parse(readFileSync(installed, 'utf8')).packages
   const want = JSON.parse(readFileSync(wanted, 'utf8')).packages
-  return Object.keys(want).some(path => path !== '' && !want[path].optional && !same(want[path], have[path]))
+  return Object.keys(want).some(
+    path => path.includes('node_modules/') && !want[path].optional && !isThere(root, path, want[path], have[path]),
+  )
 }
 
-const same = (want, have) => have !== undefined && have.version === want.version && have.resolved === want.resolved
+/** Links to the workspace's own folders are only looked for; their content is not npm's. */
+const isThere = (root, path, want, have) =>
+  want.link
+    ? existsSync(join(root, path))
+    : have !== undefined && have.version === want.version && have.resolved === want.resolved
 
 /** Runs `npm ci` when it is needed; returns false when that failed. */
 export function ensureInstalled(root) {

@@ -1,17 +1,7 @@
 import { createCluster } from '@cometmq/cluster'
 import { type Logger, systemClock } from '@cometmq/remoting'
 import { type Io } from '../io.ts'
-import { removeFile } from '../process-file.ts'
-import {
-  claimFolder,
-  dataFolderOf,
-  releaseFolder,
-  type ServerOptions,
-  serverLogger,
-  startFailure,
-  untilStopped,
-  writeReadyFile,
-} from './server.ts'
+import { runServer, type ServerOptions, type Starting, writeReadyFile } from './server.ts'
 import { startBrokerPart, startNameServerPart } from './start-parts.ts'
 
 export interface ServeOptions extends ServerOptions {
@@ -20,50 +10,43 @@ export interface ServeOptions extends ServerOptions {
 }
 
 /** `comet serve`: name server and broker in this process, until a signal comes. */
-export async function serve(io: Io, options: ServeOptions): Promise<number> {
+export const serve = (io: Io, options: ServeOptions): Promise<number> =>
+  runServer(io, options, {
+    role: 'serve',
+    rivals: ['serve', 'broker', 'nameserver'],
+    start: starting => startBoth(io, options, starting),
+  })
+
+async function startBoth(io: Io, options: ServeOptions, { dataFolder, logger, closers, stopped }: Starting): Promise<void> {
   const started = performance.now()
-  const dataFolder = dataFolderOf(io, options)
-  const logger = serverLogger(io, options)
-  claimFolder(dataFolder, 'serve', ['serve', 'broker', 'nameserver'])
-  const closers: (() => Promise<void>)[] = [async () => releaseFolder(dataFolder, 'serve')]
-  const close = async (): Promise<void> => {
-    for (const closer of closers.reverse()) await closer()
-  }
-  try {
-    const ns = await startNameServerPart(io, options, { dataFolder, port: options.nameserverPort, logger, ownSettings: false })
-    closers.push(() => ns.running.close())
-    const broker = await startBrokerPart(io, options, { dataFolder, port: options.brokerPort, nameServers: ns.address, logger })
-    closers.push(() => broker.running.close())
-    await untilRegistered(ns.address, broker.name, logger)
-    writeReadyFile(io, options, {
-      nameserver: { address: ns.address, port: ns.running.port },
-      broker: { name: broker.name, address: broker.running.address, port: broker.running.port },
-      dataFolder,
-    })
-    if (options.readyFile !== undefined) closers.push(async () => removeFile(options.readyFile!))
-    io.out(`name server  ${ns.listening}\n`)
-    io.out(`broker       ${broker.listening} (${broker.name}, clients are told ${broker.running.address})\n`)
-    io.out(`data         ${dataFolder}\n`)
-    io.out(`clients      export NAMESRV_ADDR=${ns.address}\n`)
-    io.out(`ready in ${Math.round(performance.now() - started)} ms\n`)
-  } catch (error) {
-    await close()
-    throw startFailure(error, dataFolder)
-  }
-  return untilStopped(io, logger, close)
+  const ns = await startNameServerPart(io, options, { dataFolder, port: options.nameserverPort, logger, ownSettings: false })
+  closers.add(() => ns.running.close())
+  const broker = await startBrokerPart(io, options, { dataFolder, port: options.brokerPort, nameServers: ns.address, logger })
+  closers.add(() => broker.running.close())
+  if ((await Promise.race([untilRegistered(ns.address, broker.name, logger), stopped])) !== undefined) return
+  writeReadyFile(io, options, closers, {
+    nameserver: { address: ns.address, port: ns.running.port },
+    broker: { name: broker.name, address: broker.running.address, port: broker.running.port },
+    dataFolder,
+  })
+  io.out(`name server  ${ns.listening}\n`)
+  io.out(`broker       ${broker.listening} (${broker.name}, clients are told ${broker.running.address})\n`)
+  io.out(`data         ${dataFolder}\n`)
+  io.out(`clients      export NAMESRV_ADDR=${ns.address}\n`)
+  io.out(`ready in ${Math.round(performance.now() - started)} ms\n`)
 }
 
 const registrationLimitMs = 10_000
-const betweenLooksMs = 20
+const betweenLooksMs = 10
 
 /** Ready means that a client finds the broker through the name server. */
-export async function untilRegistered(nameServer: string, brokerName: string, logger: Logger): Promise<void> {
+async function untilRegistered(nameServer: string, brokerName: string, logger: Logger): Promise<undefined> {
   const cluster = createCluster({ nameServers: [nameServer], clock: systemClock, logger })
   const deadline = performance.now() + registrationLimitMs
   try {
     for (;;) {
       const brokers = await cluster.brokers.list()
-      if (brokers.some(broker => broker.brokerName === brokerName)) return
+      if (brokers.some(broker => broker.brokerName === brokerName)) return undefined
       if (performance.now() > deadline)
         throw new Error(`broker ${brokerName} is not known to name server ${nameServer} after ${registrationLimitMs} ms`)
       await new Promise(resolve => setTimeout(resolve, betweenLooksMs))

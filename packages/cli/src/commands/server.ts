@@ -30,7 +30,7 @@ export interface ServerOptions {
 
 export const dataFolderOf = (io: Io, options: { data?: string }): string => resolve(io.cwd, options.data ?? 'comet-data')
 
-export const serverLogger = (io: Io, options: ServerOptions): Logger => lineLogger(io, options.logLevel, options.logFormat)
+const serverLogger = (io: Io, options: ServerOptions): Logger => lineLogger(io, options.logLevel, options.logFormat)
 
 export interface Sources {
   file?: { name: string; text: string }
@@ -70,7 +70,7 @@ export function checkListen(host: string, options: ServerOptions): void {
 }
 
 /** Refuses a data folder that a running server of one of `rivals` uses; E_DATA_IN_USE. */
-export function claimFolder(dataFolder: string, role: Role, rivals: readonly Role[]): void {
+function claimFolder(dataFolder: string, role: Role, rivals: readonly Role[]): void {
   for (const rival of rivals) {
     const file = readProcessFile(processFilePath(dataFolder, rival))
     if (file && file.pid !== process.pid && isRunning(file))
@@ -87,10 +87,10 @@ export function claimFolder(dataFolder: string, role: Role, rivals: readonly Rol
   }
 }
 
-export const releaseFolder = (dataFolder: string, role: Role): void => removeFile(processFilePath(dataFolder, role))
+const releaseFolder = (dataFolder: string, role: Role): void => removeFile(processFilePath(dataFolder, role))
 
 /** Turns what starting a server can throw into the three lines. */
-export function startFailure(error: unknown, dataFolder: string): unknown {
+function startFailure(error: unknown, dataFolder: string): unknown {
   if (!(error instanceof Error) || error instanceof CliError) return error
   const { code, problems } = error as { code?: string; problems?: readonly string[] }
   if (problems) return new CliError('E_CONFIG', 'the configuration cannot be used', problems.join('; '), { cause: error })
@@ -109,40 +109,98 @@ export interface ReadyFile {
   version: string
 }
 
-/** Written as a whole once everything is ready. */
-export function writeReadyFile(io: Io, options: ServerOptions, ready: Omit<ReadyFile, 'pid' | 'version'>): void {
+/** Written as a whole once everything is ready; goes away when the server stops. */
+export function writeReadyFile(
+  io: Io,
+  options: ServerOptions,
+  closers: Closers,
+  ready: Omit<ReadyFile, 'pid' | 'version'>,
+): void {
   if (options.readyFile === undefined) return
+  const path = resolve(io.cwd, options.readyFile)
   const content: ReadyFile = { pid: process.pid, ...ready, version: packageVersion() }
-  writeWhole(resolve(io.cwd, options.readyFile), `${JSON.stringify(content, null, 2)}\n`)
+  writeWhole(path, `${JSON.stringify(content, null, 2)}\n`)
+  closers.add(() => removeFile(path))
 }
 
 /** npm passes a terminal's Ctrl-C on although the terminal sent it already: two signals this close are one. */
 const sameSignalMs = 500
 
-/** Waits for SIGINT or SIGTERM, then closes in order; another signal stops at once. Resolves with the exit code. */
-export async function untilStopped(io: Io, logger: Logger, close: () => Promise<void>): Promise<number> {
-  let first = Number.POSITIVE_INFINITY
-  let stop: (signal: string) => void = () => {}
-  const asked = new Promise<string>(resolve => (stop = resolve))
-  const keepAlive = setInterval(() => {}, 0x7fff_ffff)
-  const unlisten = io.onStopSignal(signal => {
-    const now = performance.now()
-    if (now - first > sameSignalMs) {
-      io.err('stopped at once: what was in memory only is lost\n')
-      io.exitNow(ExitCode.INTERRUPTED)
-    }
-    first = Math.min(first, now)
-    stop(signal)
-  })
-  try {
-    const signal = await asked
-    logger.info('stopping', { signal })
-    await close()
-    return ExitCode.OK
-  } finally {
-    clearInterval(keepAlive)
-    unlisten()
+/** Signals to stop, from the moment this is made: also those that come while a server still starts. */
+export class StopSignals {
+  /** Resolves with the first one. */
+  readonly first: Promise<string>
+  readonly #unlisten: () => void
+  readonly #keepAlive = setInterval(() => {}, 0x7fff_ffff)
+
+  constructor(io: Io) {
+    let stop: (signal: string) => void = () => {}
+    this.first = new Promise<string>(resolve => (stop = resolve))
+    let firstAt = Number.POSITIVE_INFINITY
+    this.#unlisten = io.onStopSignal(signal => {
+      const now = performance.now()
+      if (now - firstAt > sameSignalMs) {
+        io.err('stopped at once: what was in memory only is lost\n')
+        io.exitNow(ExitCode.INTERRUPTED)
+      }
+      firstAt = Math.min(firstAt, now)
+      stop(signal)
+    })
   }
+
+  end(): void {
+    clearInterval(this.#keepAlive)
+    this.#unlisten()
+  }
+}
+
+/** What was opened, closed in reverse order. */
+export class Closers {
+  readonly #closers: (() => Promise<void> | void)[] = []
+
+  add(closer: () => Promise<void> | void): void {
+    this.#closers.push(closer)
+  }
+
+  async closeAll(): Promise<void> {
+    for (let closer = this.#closers.pop(); closer; closer = this.#closers.pop()) await closer()
+  }
+}
+
+/** `start` opens parts and prints; then this waits for a signal, closes in reverse order and gives the exit code. */
+export async function runServer(io: Io, options: ServerOptions, server: Server): Promise<number> {
+  const logger = serverLogger(io, options)
+  const dataFolder = dataFolderOf(io, options)
+  const signals = new StopSignals(io)
+  const closers = new Closers()
+  try {
+    claimFolder(dataFolder, server.role, server.rivals)
+    closers.add(() => releaseFolder(dataFolder, server.role))
+    await server.start({ dataFolder, logger, closers, stopped: signals.first })
+    const signal = await signals.first
+    logger.info('stopping', { signal })
+    return ExitCode.OK
+  } catch (error) {
+    throw startFailure(error, dataFolder)
+  } finally {
+    await closers.closeAll()
+    signals.end()
+  }
+}
+
+export interface Server {
+  role: Role
+  /** Roles that use the same files. */
+  rivals: readonly Role[]
+  start(start: Starting): Promise<void>
+}
+
+export interface Starting {
+  dataFolder: string
+  logger: Logger
+  closers: Closers
+  /** Resolves when a signal asks to stop. */
+  stopped: Promise<string>
 }
 
 export const nameServerFolder = (dataFolder: string): string => join(dataFolder, 'namesrv')

@@ -17,7 +17,6 @@ const isWide = (code: number): boolean =>
 
 /** Control characters would move the cursor or change colours: they are shown as their codes. */
 export const printable = (text: string): string =>
-   
   text.replace(/[\u0000-\u001f\u007f-\u009f]/g, character => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
 
 /** Columns two blanks apart. `rightAligned` holds the indices of columns of numbers. */

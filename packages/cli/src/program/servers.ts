@@ -11,8 +11,17 @@ export function addServers(program: Command, run: Run): void {
       'comet serve --data /var/lib/comet --host 0.0.0.0 --insecure-listen',
     ),
   )
-    .option('--nameserver-port <port>', 'port of the name server; 0: any free one', port, 9876)
-    .option('--broker-port <port>', 'port of the broker; 0: any free one', port)
+    .addOption(
+      new Option('--nameserver-port <port>', 'port of the name server; 0: any free one')
+        .argParser(port)
+        .default(9876)
+        .env('COMET_NAMESERVER_PORT'),
+    )
+    .addOption(
+      new Option('--broker-port <port>', 'port of the broker; 0: any free one (default: 10911)')
+        .argParser(port)
+        .env('COMET_BROKER_PORT'),
+    )
   runs(serve, run, () => import('../commands/serve.ts').then(module => module.serve))
 
   const ns = server(
@@ -30,7 +39,9 @@ export function addServers(program: Command, run: Run): void {
     ),
   )
     .option('-n, --nameserver <list>', 'name servers to register at, host:port;host:port (default: $NAMESRV_ADDR)')
-    .option('--broker-port <port>', 'port; 0: any free one', port)
+    .addOption(
+      new Option('--broker-port <port>', 'port; 0: any free one (default: 10911)').argParser(port).env('COMET_BROKER_PORT'),
+    )
   runs(broker, run, () => import('../commands/broker.ts').then(module => module.broker))
 
   const shutdown = command(
