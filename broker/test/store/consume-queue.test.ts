@@ -155,6 +155,20 @@ describe('flush', () => {
     expect(queues.dirtyBytes).toBe(0)
   })
 
+  it('begins by itself when memory is short', async () => {
+    const disk = new MemoryDisk()
+    const queues = await openQueues(disk, { dirtyBytesMax: 8000, fileBytes: 200_000 })
+    const gate = disk.faults.hold({ operation: 'write', path: /T\/0/ })
+    const queue = queues.getOrCreate('T', 0)
+    fillQueue(queue, 0, 400)
+    fillQueue(queue, 400, 3000)
+    await gate.arrived()
+    gate.open()
+    fillQueue(queues.getOrCreate('T', 1), 0, 5)
+    await queues.correctMin(0) // its turn comes after
+    expect(queues.dirtyBytes).toBe(100)
+  })
+
   it('goes on with the other queues when one fails, and tries that one again', async () => {
     const disk = new MemoryDisk()
     const queues = await openQueues(disk)

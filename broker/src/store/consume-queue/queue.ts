@@ -1,6 +1,7 @@
 import { QueueFiles } from './queue-files.ts'
 import { doubtfulFrom, findRows } from './recover-queue.ts'
 import { FILLER_SIZE, fillerRows, noRows, ROW_BYTES, RowBlock } from './rows.ts'
+import { RowReader } from './row-reader.ts'
 import { firstWhere } from './search.ts'
 import type { Shared } from './shared.ts'
 
@@ -9,12 +10,8 @@ export { type RowBlock } from './rows.ts'
 /** Rows of a queue's first page: most queues are nearly idle. A full page is followed by one four times as large. */
 const FIRST_PAGE_ROWS = 20
 const PAGE_ROWS = 400
-/** Rows read from a file at once: 32,000 bytes. */
-const BLOCK_ROWS = 1600
 /** Non-thorough flushing leaves a queue alone that has less (spec store, 5.5: two pages of 4 KiB). */
 const WORTH_WRITING_ROWS = Math.ceil(8192 / ROW_BYTES)
-/** Cache keys: block number below, queue above. */
-const BLOCKS_PER_QUEUE_MAX = 2 ** 30
 
 interface Page {
   view: DataView
@@ -48,7 +45,7 @@ export class ConsumeQueue {
 
   readonly #shared: Shared
   readonly #files: QueueFiles
-  readonly #serial: number
+  readonly #reader: RowReader
   /** The page that takes new rows: from `#pageStart` on, full at `#pageEnd` (queue offsets). */
   #view: DataView = noView
   #pageStart = 0
@@ -68,7 +65,7 @@ export class ConsumeQueue {
   #isDirty = false
   #isRemoved = false
   #hasWarned = false
-  /** Counts changes that make rows invalid. */
+  /** Counts the times rows became invalid. */
   #epoch = 0
 
   constructor(shared: Shared, topic: string, queueId: number) {
@@ -76,7 +73,7 @@ export class ConsumeQueue {
     this.topic = topic
     this.queueId = queueId
     this.#files = new QueueFiles(shared, `${topic}/${queueId}`)
-    this.#serial = shared.nextSerial()
+    this.#reader = new RowReader(shared, this.#files)
   }
 
   // ---- building ----
@@ -128,7 +125,7 @@ export class ConsumeQueue {
   /** A queue without readable rows goes on further ahead: fillers stand in for what is missing in that file. */
   #beginAt(queueOffset: number): void {
     const start = this.#files.startOf(queueOffset)
-    this.#epoch++
+    this.#invalidate()
     this.#dropPages(queueOffset)
     this.#shared.dirtyBytes -= this.#unwrittenRows * ROW_BYTES
     if (this.#files.isEmpty || this.#files.startOf(this.#written) !== start) {
@@ -142,6 +139,7 @@ export class ConsumeQueue {
 
   /** The page is full, or there is none: a larger one, or the next one. */
   #turnPage(): void {
+    if (this.#shared.dirtyBytes >= this.#shared.dirtyBytesMax) this.#shared.relieve()
     const rows = this.#pageEnd - this.#pageStart
     const room = this.#files.endOf(this.#pageStart) - this.#pageStart
     if (rows > 0 && rows < PAGE_ROWS && rows < room) return this.#enlargePage(Math.min(rows * 4, PAGE_ROWS, room))
@@ -164,6 +162,12 @@ export class ConsumeQueue {
     this.#pageEnd = this.#pageStart + rows
   }
 
+  /** Rows that somebody reads or writes at the moment are no longer what they were. */
+  #invalidate(): void {
+    this.#epoch++
+    this.#reader.invalidate()
+  }
+
   // ---- reading ----
 
   /**
@@ -172,7 +176,7 @@ export class ConsumeQueue {
    */
   readRows(offset: number, count: number): RowBlock | Promise<RowBlock> {
     if (count <= 0 || offset < this.min || offset >= this.max) return noRows
-    return this.#inMemory(offset, count) ?? this.#inCache(offset, count) ?? this.#readBlock(offset, count)
+    return this.#inMemory(offset, count) ?? this.#reader.cached(offset, count) ?? this.#reader.read(offset, count, this.#written)
   }
 
   #inMemory(offset: number, count: number): RowBlock | null {
@@ -188,51 +192,9 @@ export class ConsumeQueue {
     return null
   }
 
-  /** First row of the block a row is in. Blocks do not cross files. */
-  #blockStart(row: number): number {
-    const inFile = row - this.#files.startOf(row)
-    return row - (inFile % BLOCK_ROWS)
-  }
-
-  #cacheKey(blockStart: number): number {
-    const file = this.#files.startOf(blockStart)
-    const blocksPerFile = Math.ceil(this.#files.rowsPerFile / BLOCK_ROWS)
-    const number = (file / this.#files.rowsPerFile) * blocksPerFile + (blockStart - file) / BLOCK_ROWS
-    return this.#serial * BLOCKS_PER_QUEUE_MAX + number
-  }
-
-  #inCache(offset: number, count: number): RowBlock | null {
-    const block = this.#shared.cache.get(this.#cacheKey(this.#blockStart(offset)))
-    if (block === undefined || block.epoch !== this.#epoch) return null
-    const at = offset - block.offset
-    return at < block.count ? new RowBlock(block.view, at * ROW_BYTES, offset, Math.min(count, block.count - at)) : null
-  }
-
-  async #readBlock(offset: number, count: number): Promise<RowBlock> {
-    const start = this.#blockStart(offset)
-    const epoch = this.#epoch
-    const view = await this.#readFile(start, Math.min(BLOCK_ROWS, this.#files.endOf(start) - start, this.#written - start))
-    const block = { view, offset: start, count: view.byteLength / ROW_BYTES, epoch }
-    if (epoch !== this.#epoch) return noRows // truncated meanwhile
-    this.#shared.cache.put(this.#cacheKey(start), block)
-    const at = offset - start
-    return new RowBlock(view, at * ROW_BYTES, offset, Math.min(count, block.count - at))
-  }
-
-  async #readFile(row: number, rows: number): Promise<DataView> {
-    const bytes = new Uint8Array(rows * ROW_BYTES)
-    const length = await this.#files.read(row, bytes)
-    if (length < bytes.byteLength) {
-      throw new Error(
-        `${this.#files.path(this.#files.startOf(row))} is shorter than it was: bring it back from a copy, or restart to build it again`,
-      )
-    }
-    return new DataView(bytes.buffer)
-  }
-
-  /** One row, also before `min`; not kept in the cache. */
+  /** One row, also before `min`. */
   async #row(row: number): Promise<RowBlock> {
-    return this.#inMemory(row, 1) ?? new RowBlock(await this.#readFile(row, 1), 0, row, 1)
+    return this.#inMemory(row, 1) ?? this.#reader.row(row)
   }
 
   /** Where a row points; -1 for a filler. */
@@ -392,7 +354,7 @@ export class ConsumeQueue {
       const last = await this.#row(cut - 1)
       end = last.position(0) + last.size(0)
     }
-    this.#epoch++
+    this.#invalidate()
     const unwritten = this.#unwrittenRows
     this.max = this.next = cut
     this.#fillerEnd = Math.min(this.#fillerEnd, cut)
@@ -444,7 +406,7 @@ export class ConsumeQueue {
   /** The topic is gone: memory is given back, nothing is written any more. The files are the caller's to delete. */
   discard(): void {
     this.#isRemoved = true
-    this.#epoch++
+    this.#invalidate()
     this.#shared.dirtyBytes -= this.#unwrittenRows * ROW_BYTES
     this.#written = this.max
     this.#dropPages(this.max)

@@ -8,8 +8,6 @@ export interface ConsumeQueuesOptions extends SharedOptions {
   clock: Clock
   /** The last exit was clean: what is on disk is complete, nothing is torn. */
   clean: boolean
-  /** Rows that no file has yet, over all queues: with more, each flush writes all of them. Default 64 MiB. */
-  dirtyBytesMax?: number
   /** Memory for the newest rows of all queues: with more, queues that were flushed give theirs back. Default 32 MiB. */
   pageBytesMax?: number
 }
@@ -30,17 +28,19 @@ const FLUSH_CONCURRENCY = 2
 
 /** All consume queues of a store (spec store, section 3; Java: ConsumeQueueStore). Work on files happens one task after the other. */
 export class ConsumeQueues {
-  readonly dirtyBytesMax: number
   readonly #pageBytesMax: number
   readonly #shared: Shared
+  /** By topic and queue; the numbers may have holes, even large ones. */
   readonly #topics = new Map<string, (ConsumeQueue | undefined)[]>()
+  readonly #all = new Set<ConsumeQueue>()
   #last: Promise<unknown> = Promise.resolve()
   #writtenTo = 0
   #syncedTo = 0
+  #isRelieving = false
 
   private constructor(options: ConsumeQueuesOptions) {
     this.#shared = new Shared(options)
-    this.dirtyBytesMax = options.dirtyBytesMax ?? 64 * MiB
+    this.#shared.relieve = () => this.#relieve()
     this.#pageBytesMax = options.pageBytesMax ?? 32 * MiB
   }
 
@@ -72,15 +72,13 @@ export class ConsumeQueues {
   // ---- which there are ----
 
   get count(): number {
-    let count = 0
-    for (const _ of this.all()) count++
-    return count
+    return this.#all.size
   }
 
   /** Position after the newest record that any queue has a row for; 0 without any. */
   get maxPhysical(): number {
     let largest = 0
-    for (const queue of this.all()) largest = Math.max(largest, queue.maxPhysical)
+    for (const queue of this.#all) largest = Math.max(largest, queue.maxPhysical)
     return largest
   }
 
@@ -100,14 +98,16 @@ export class ConsumeQueues {
     }
     if (!Number.isInteger(queueId) || queueId < 0 || queueId > 0x7fffffff)
       throw new RangeError(`${queueId} cannot be a queue of ${topic}`)
-    let queues = this.#topics.get(topic)
-    if (queues === undefined) this.#topics.set(topic, (queues = []))
-    return (queues[queueId] = new ConsumeQueue(this.#shared, topic, queueId))
+    const queue = new ConsumeQueue(this.#shared, topic, queueId)
+    const queues = this.#topics.get(topic) ?? []
+    queues[queueId] = queue
+    this.#topics.set(topic, queues)
+    this.#all.add(queue)
+    return queue
   }
 
-  /** Every queue; of one topic in the order of their numbers. */
-  *all(): IterableIterator<ConsumeQueue> {
-    for (const queues of this.#topics.values()) for (const queue of queues) if (queue !== undefined) yield queue
+  all(): IterableIterator<ConsumeQueue> {
+    return this.#all.values()
   }
 
   topics(): IterableIterator<string> {
@@ -116,9 +116,13 @@ export class ConsumeQueues {
 
   // ---- memory ----
 
-  /** Rows that no file has yet, in bytes. The store takes no more messages while this is far above `dirtyBytesMax`. */
+  /** Rows that no file has yet, in bytes. From `dirtyBytesMax` on they are being written; far above it the disk does not keep up. */
   get dirtyBytes(): number {
     return this.#shared.dirtyBytes
+  }
+
+  get dirtyBytesMax(): number {
+    return this.#shared.dirtyBytesMax
   }
 
   /** Memory taken by rows, written or not, without the cache of older ones. */
@@ -146,7 +150,7 @@ export class ConsumeQueues {
   async #flush({ thorough, sync, dispatched }: FlushOptions): Promise<number> {
     const shared = this.#shared
     for (const queue of shared.holding.splice(0)) queue.releasePages(false)
-    const everything = thorough || shared.dirtyBytes >= this.dirtyBytesMax
+    const everything = thorough || shared.dirtyBytes >= shared.dirtyBytesMax
     await inParallel(this.#takeDirty(everything), FLUSH_CONCURRENCY, async queue => {
       await queue.write()
       if (sync) await queue.sync()
@@ -160,6 +164,17 @@ export class ConsumeQueues {
     await this.#syncFolders()
     this.#syncedTo = this.#writtenTo
     return this.#syncedTo
+  }
+
+  /** Too much is in memory: writes it without waiting for the next flush. */
+  #relieve(): void {
+    if (this.#isRelieving) return
+    this.#isRelieving = true
+    void this.flush({ thorough: true, sync: false, dispatched: 0 })
+      .catch((error: unknown) =>
+        this.#shared.logger.error('writing consume queues failed', { problem: (error as Error).message }),
+      )
+      .finally(() => (this.#isRelieving = false))
   }
 
   #takeDirty(everything: boolean): ConsumeQueue[] {
@@ -191,7 +206,7 @@ export class ConsumeQueues {
    */
   truncate(position: number): Promise<void> {
     return this.#exclusively(async () => {
-      await inParallel(this.all(), LOAD_CONCURRENCY, async queue => {
+      await inParallel([...this.#all], LOAD_CONCURRENCY, async queue => {
         if (queue.maxPhysical <= position) return
         await queue.truncate(position)
         await queue.sync()
@@ -203,25 +218,26 @@ export class ConsumeQueues {
 
   /** Moves each `min` to the first row whose record is at `minPosition`, the start of the log, or later. */
   correctMin(minPosition: number): Promise<void> {
-    return this.#exclusively(() => inParallel(this.all(), LOAD_CONCURRENCY, queue => queue.correctMin(minPosition)))
+    return this.#exclusively(() => inParallel([...this.#all], LOAD_CONCURRENCY, queue => queue.correctMin(minPosition)))
   }
 
   /** Deletes files whose rows all point before `minPosition`, never the last one of a queue, and corrects each `min`. */
   deleteBefore(minPosition: number): Promise<void> {
-    return this.#exclusively(() => inParallel(this.all(), FLUSH_CONCURRENCY, queue => queue.deleteBefore(minPosition)))
+    return this.#exclusively(() => inParallel([...this.#all], FLUSH_CONCURRENCY, queue => queue.deleteBefore(minPosition)))
   }
 
   /** Forgets a topic at once and deletes its folder; the promise ends when it is gone. */
   remove(topic: string): Promise<void> {
-    const queues = this.#topics.get(topic)
-    if (queues === undefined) return Promise.resolve()
+    const queues = Object.values(this.#topics.get(topic) ?? []).filter(queue => queue !== undefined)
+    if (queues.length === 0) return Promise.resolve()
     this.#topics.delete(topic)
+    for (const queue of queues) this.#all.delete(queue)
     return this.#exclusively(() => this.#removeFolder(topic, queues))
   }
 
-  async #removeFolder(topic: string, queues: readonly (ConsumeQueue | undefined)[]): Promise<void> {
+  async #removeFolder(topic: string, queues: readonly ConsumeQueue[]): Promise<void> {
     const { disk, folder, files, unsyncedFolders } = this.#shared
-    for (const queue of queues) queue?.discard()
+    for (const queue of queues) queue.discard()
     const path = `${folder}/${topic}`
     files.forget(path + '/')
     for (const each of unsyncedFolders) if (each === path || each.startsWith(path + '/')) unsyncedFolders.delete(each)

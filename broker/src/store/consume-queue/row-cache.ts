@@ -3,8 +3,6 @@ interface Rows {
   /** Queue offset of the first row. */
   offset: number
   count: number
-  /** Of the queue when it was read. */
-  epoch: number
 }
 
 /** Blocks of rows read from files, over all queues; the one unused for longest goes first. */

@@ -17,6 +17,8 @@ export interface SharedOptions {
   openFilesMax?: number
   /** Blocks of rows read from files and kept. Default 8 MiB. */
   cacheBytesMax?: number
+  /** Rows that no file has yet, over all queues: with more, all of them are written at once. Default 64 MiB. */
+  dirtyBytesMax?: number
 }
 
 /** What the queues of one store have in common. */
@@ -28,6 +30,9 @@ export class Shared {
   readonly files: OpenFiles
   readonly cache: RowCache
   readonly note: FileSizeNote
+  readonly dirtyBytesMax: number
+  /** Called when a page is full while there are more dirty bytes than the limit. */
+  relieve: () => void = () => {}
   /** Rows in memory that no file has yet, in bytes. */
   dirtyBytes = 0
   /** Memory taken by pages, in bytes. */
@@ -48,6 +53,7 @@ export class Shared {
     this.rowsPerFile = Math.ceil((options.fileBytes ?? 6_000_000) / ROW_BYTES)
     this.logger = options.logger
     this.files = new OpenFiles(options.disk, options.openFilesMax ?? 256)
+    this.dirtyBytesMax = options.dirtyBytesMax ?? 64 * 1024 * 1024
     this.cache = new RowCache(options.cacheBytesMax ?? 8 * 1024 * 1024)
     this.note = new FileSizeNote(options.disk, options.folder + '.filesize', this.fileBytes)
   }
