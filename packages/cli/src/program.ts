@@ -33,7 +33,7 @@ function addHelpers(program: Command, run: Run): void {
     'comet explain E_NO_ROUTE',
     'comet explain',
   )
-  runs(explain, run, () => import('./commands/explain.ts').then(module => module.explain))
+  runs(explain, run, async () => (await import('./commands/explain.ts')).explain)
   const version = program.command('version').description('print the version')
   runs(version, run, async () => {
     const { versionText } = await import('./version.ts')

@@ -27,7 +27,7 @@ export function addMessages(program: Command, run: Run): void {
     .option('--delay-level <level>', 'deliver after a delay level, 1 to 18', int)
     .option('--count <count>', 'send it so many times', int, 1)
     .option('--group <group>', 'producer group', 'COMET_CLI')
-  runs(send, run, () => import('../commands/msg-send.ts').then(module => module.send))
+  runs(send, run, async () => (await import('../commands/msg-send.ts')).send)
 
   const tail = printing(
     asking(
@@ -48,7 +48,7 @@ export function addMessages(program: Command, run: Run): void {
     .option('--tag <tags>', 'only these tags: a || b')
     .option('--grep <pattern>', 'only bodies that match this regular expression')
     .option('--limit <count>', 'end after so many messages', int)
-  runs(tail, run, () => import('../commands/msg-tail.ts').then(module => module.tail))
+  runs(tail, run, async () => (await import('../commands/msg-tail.ts')).tail)
 
   const find = printing(
     asking(
@@ -65,7 +65,7 @@ export function addMessages(program: Command, run: Run): void {
     .option('--since <time>', 'stored at this time or later')
     .option('--until <time>', 'stored at this time or earlier')
     .option('--limit <count>', 'at most so many', int, 32)
-  runs(find, run, () => import('../commands/msg-find.ts').then(module => module.find))
+  runs(find, run, async () => (await import('../commands/msg-find.ts')).find)
 
   const get = printing(
     asking(
@@ -82,5 +82,5 @@ export function addMessages(program: Command, run: Run): void {
     .option('-t, --topic <topic>', 'topic of the message; needed for ids made by clients')
     .option('--at <broker/queue/offset>', 'by its place instead of an id')
     .option('--body', 'print only the body, as it is')
-  runs(get, run, () => import('../commands/msg-find.ts').then(module => module.get))
+  runs(get, run, async () => (await import('../commands/msg-find.ts')).get)
 }

@@ -22,12 +22,12 @@ export function addServers(program: Command, run: Run): void {
         .argParser(port)
         .env('COMET_BROKER_PORT'),
     )
-  runs(serve, run, () => import('../commands/serve.ts').then(module => module.serve))
+  runs(serve, run, async () => (await import('../commands/serve.ts')).serve)
 
   const ns = server(
     command(program, 'nameserver', 'run a name server', 'comet nameserver', 'comet nameserver --port 9877'),
   ).option('-p, --port <port>', 'port; 0: any free one (default: 9876)', port)
-  runs(ns, run, () => import('../commands/nameserver.ts').then(module => module.nameserver))
+  runs(ns, run, async () => (await import('../commands/nameserver.ts')).nameserver)
 
   const broker = server(
     command(
@@ -42,7 +42,7 @@ export function addServers(program: Command, run: Run): void {
     .addOption(
       new Option('--broker-port <port>', 'port; 0: any free one (default: 10911)').argParser(port).env('COMET_BROKER_PORT'),
     )
-  runs(broker, run, () => import('../commands/broker.ts').then(module => module.broker))
+  runs(broker, run, async () => (await import('../commands/broker.ts')).broker)
 
   const shutdown = command(
     program,
@@ -54,7 +54,7 @@ export function addServers(program: Command, run: Run): void {
     .option('--data <folder>', 'data folder of the process (default: ./comet-data)')
     .option('--ready-file <file>', 'the file given as --ready-file when it was started')
     .option('--timeout <duration>', 'how long to wait', duration, 60_000)
-  runs(shutdown, run, () => import('../commands/shutdown.ts').then(module => module.shutdown))
+  runs(shutdown, run, async () => (await import('../commands/shutdown.ts')).shutdown)
 }
 
 function server(target: Command): Command {

@@ -7,7 +7,7 @@ export function addTopics(program: Command, run: Run): void {
   const ls = printing(
     asking(command(topic, 'ls', 'list topics', 'comet topic ls', 'comet topic ls --all -o wide', 'comet topic ls -q | wc -l')),
   ).option('-a, --all', "also RocketMQ's own topics and those of retries and dead letters")
-  runs(ls, run, () => import('../commands/topic.ts').then(module => module.list))
+  runs(ls, run, async () => (await import('../commands/topic.ts')).list)
 
   const create = printing(
     asking(
@@ -27,7 +27,7 @@ export function addTopics(program: Command, run: Run): void {
     .option('--cluster <name>', 'only on brokers of this cluster')
     .option('--broker <name>', 'only on this broker')
     .option('--dry-run', 'only say what would be done')
-  runs(create, run, () => import('../commands/topic.ts').then(module => module.create))
+  runs(create, run, async () => (await import('../commands/topic.ts')).create)
 
   const rm = confirming(
     printing(
@@ -42,7 +42,7 @@ export function addTopics(program: Command, run: Run): void {
       ),
     ),
   ).option('--cluster <name>', 'only on brokers of this cluster')
-  runs(rm, run, () => import('../commands/topic.ts').then(module => module.remove))
+  runs(rm, run, async () => (await import('../commands/topic.ts')).remove)
 
   const info = printing(
     asking(
@@ -55,7 +55,7 @@ export function addTopics(program: Command, run: Run): void {
       ),
     ),
   )
-  runs(info, run, () => import('../commands/topic.ts').then(module => module.info))
+  runs(info, run, async () => (await import('../commands/topic.ts')).info)
 }
 
 export function addGroups(program: Command, run: Run): void {
@@ -66,7 +66,7 @@ export function addGroups(program: Command, run: Run): void {
       command(group, 'ls', 'list consumer groups with members and lag', 'comet group ls', 'comet group ls --json group,lag'),
     ),
   ).option('-a, --all', "also RocketMQ's own groups")
-  runs(ls, run, () => import('../commands/group.ts').then(module => module.list))
+  runs(ls, run, async () => (await import('../commands/group.ts')).list)
 
   const info = printing(
     asking(
@@ -79,5 +79,5 @@ export function addGroups(program: Command, run: Run): void {
       ),
     ),
   )
-  runs(info, run, () => import('../commands/group.ts').then(module => module.info))
+  runs(info, run, async () => (await import('../commands/group.ts')).info)
 }
