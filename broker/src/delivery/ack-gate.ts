@@ -44,6 +44,9 @@ export class AckGate {
   readonly #maxUnwrittenBytes: number
   readonly #timeoutMs: number
 
+  /** Longest time from append to answer so far, ms. */
+  longestWaitMs = 0
+
   #capacity = 1024
   #head = 0
   #count = 0
@@ -147,6 +150,7 @@ export class AckGate {
 
   #release(written: number, synced: number): void {
     this.#written = written
+    if (this.#count > 0) this.longestWaitMs = Math.max(this.longestWaitMs, this.headWaitMs)
     while (this.#count > 0) {
       const at = this.#head
       const reached = (this.#kinds[at]! & MUST_BE_SYNCED) !== 0 ? synced : written

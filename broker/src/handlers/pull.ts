@@ -90,16 +90,26 @@ class Puller {
     this.#commit(asked)
     const { offsets } = this.#broker
     offsets.setPullOffset(checked.group, checked.topic, checked.queueId, checked.queueOffset)
+    const startedAt = this.#broker.clock.monotonic()
     const outcome = this.#get(checked)
-    if (!(outcome instanceof Promise)) return this.#first(checked, outcome)
+    if (!(outcome instanceof Promise)) {
+      this.#noteTime(startedAt)
+      return this.#first(checked, outcome)
+    }
     outcome.then(
       result => {
+        this.#noteTime(startedAt)
         const reply = this.#first(checked, result)
         if (reply !== undefined) peer.respond(checked.opaque, reply)
       },
       (error: unknown) => peer.respond(checked.opaque, { code: ResponseCode.SYSTEM_ERROR, remark: String(error) }),
     )
     return undefined
+  }
+
+  #noteTime(startedAt: number): void {
+    const { clock, stats } = this.#broker
+    stats.getTimeMaxMs = Math.max(stats.getTimeMaxMs, clock.monotonic() - startedAt)
   }
 
   /** The first result: answered, or parked when there is nothing (undefined). */

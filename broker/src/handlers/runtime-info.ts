@@ -51,7 +51,7 @@ export function runtimeInfo(broker: Broker): Record<string, string> {
     putMessageFailedTimes: String(stats.putFailures.sum),
     putMessageSizeTotal: String(stats.putBytes.sum),
     putMessageAverageSize: String(stats.puts.sum > 0 ? stats.putBytes.sum / stats.puts.sum : 0),
-    putMessageEntireTimeMax: String(Math.round(stats.putTimeMaxMs)),
+    putMessageEntireTimeMax: String(gate.longestWaitMs),
     putMessageDistributeTime: '',
     putLatency99: '0.00',
     putLatency999: '0.00',

@@ -21,6 +21,7 @@ import { schedule } from './schedule.ts'
 
 const READ_AND_WRITE = 6
 const UNIT_SUBSCRIBER = 2
+const WRITABLE = 2
 /** First retry waits level 3 (10 s), the next one level more. */
 const FIRST_RETRY_LEVEL = 3
 
@@ -50,6 +51,9 @@ async function sendBack(broker: Broker, request: Command, peer: Peer): Promise<R
   const config = broker.groups.find(group)
   if (config === undefined) {
     return { code: ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, remark: `subscription group not exist, ${group}` }
+  }
+  if ((broker.config.brokerPermission & WRITABLE) === 0) {
+    return { code: ResponseCode.NO_PERMISSION, remark: `the broker[${broker.config.brokerName}] sending message is forbidden` }
   }
   const refusing = broker.refusingSends()
   if (refusing !== null) return { code: ResponseCode.SERVICE_NOT_AVAILABLE, remark: refusing }

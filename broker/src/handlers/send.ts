@@ -1,4 +1,5 @@
 import {
+  CommandError,
   MessageFormatError,
   ResponseCode,
   appendProperties,
@@ -25,6 +26,7 @@ import { newSendFields, readLongNames, readShortNames } from './send-fields.ts'
 /** 0 none, 4 prepared, 8 commit, 12 rollback. */
 const TRANSACTION_BITS = 0xc
 const PREPARED = 4
+const WRITABLE = 2
 const INNER_BATCH_BIT = 0x80
 const BROKER_OWNED = ['POP_CK', 'MSG_REGION', 'TRACE_ON', 'CLUSTER']
 const TIMERS = ['TIMER_DELAY_SEC', 'TIMER_DELAY_MS', 'TIMER_DELIVER_MS']
@@ -86,6 +88,16 @@ class Sender {
   }
 
   handle(request: Command, peer: Peer, shortNames: boolean, isBatchCode: boolean): Reply | undefined {
+    try {
+      return this.#handle(request, peer, shortNames, isBatchCode)
+    } catch (error) {
+      // Clients read MSG_REGION from every answer to a send.
+      if (error instanceof CommandError) return this.#error(error.code, error.message)
+      throw error
+    }
+  }
+
+  #handle(request: Command, peer: Peer, shortNames: boolean, isBatchCode: boolean): Reply | undefined {
     const broker = this.#broker
     const refusing = broker.refusingSends()
     if (refusing !== null) return this.#error(ResponseCode.SERVICE_NOT_AVAILABLE, refusing)
@@ -99,6 +111,9 @@ class Sender {
     if ('code' in config) return config
     if (isSendForbiddenTopic(fields.topic)) {
       return this.#error(ResponseCode.NO_PERMISSION, `Sending message to topic[${fields.topic}] is forbidden.`)
+    }
+    if (config.order && (broker.config.brokerPermission & WRITABLE) === 0) {
+      return this.#error(ResponseCode.NO_PERMISSION, `the broker[${broker.config.brokerName}] sending message is forbidden`)
     }
     const queueProblem = this.#chooseQueue(config)
     if (queueProblem !== null) return queueProblem

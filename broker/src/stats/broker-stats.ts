@@ -40,8 +40,7 @@ export class BrokerStats {
   readonly getFound = new Counter()
   readonly getMiss = new Counter()
   readonly getMessages = new Counter()
-  /** Longest `store.append`, and longest get, in ms since start. */
-  putTimeMaxMs = 0
+  /** Longest read for a pull so far, ms. */
   getTimeMaxMs = 0
   putYesterdayMorning = 0
   putTodayMorning = 0

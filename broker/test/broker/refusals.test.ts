@@ -156,6 +156,27 @@ describe('what is refused, with code and reason', () => {
     expect(await broker.pull({ topic: 'Pulls' })).toMatchObject({ code: ResponseCode.NO_PERMISSION, forbiddenType: 5 })
   })
 
+  it('group names that would leave their folder', async () => {
+    for (const group of ['../evil', 'a/b', 'x'.repeat(300)]) {
+      const pulled = await broker.pull({ topic: 'TBW102', consumerGroup: group })
+      expect([ResponseCode.SYSTEM_ERROR, ResponseCode.INVALID_PARAMETER, ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST]).toContain(
+        pulled.code,
+      )
+      await broker.heartbeat(group, ['T'])
+      expect((await broker.call(RequestCode.GET_TOPIC_CONFIG, { topic: `%RETRY%${group}` })).code).toBe(
+        ResponseCode.TOPIC_NOT_EXIST,
+      )
+      const sentBack = await broker.call(RequestCode.CONSUMER_SEND_MSG_BACK, { group, offset: '0', delayLevel: '0' })
+      expect(sentBack.code).not.toBe(ResponseCode.SUCCESS)
+      const created = await broker.call(
+        RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP,
+        undefined,
+        Buffer.from(JSON.stringify({ groupName: group })),
+      )
+      expect(created).toMatchObject({ code: ResponseCode.INVALID_PARAMETER })
+    }
+  })
+
   it('unknown codes, POP and transactions, without closing the connection', async () => {
     for (const code of [999, RequestCode.POP_MESSAGE, RequestCode.QUERY_ASSIGNMENT, RequestCode.END_TRANSACTION]) {
       expect((await broker.call(code)).code).toBe(ResponseCode.REQUEST_CODE_NOT_SUPPORTED)
