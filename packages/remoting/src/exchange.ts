@@ -281,6 +281,7 @@ export abstract class Exchange implements Peer {
         this.respond(request.opaque, { code: REQUEST_CODE_NOT_SUPPORTED, remark: ` request type ${request.code} not supported` })
       return
     }
+    if (oneway) this.#rememberOneway(request.opaque)
     let reply: Reply | Promise<Reply> | undefined
     try {
       reply = handler(request, this)
@@ -288,9 +289,9 @@ export abstract class Exchange implements Peer {
       this.#handlerFailed(request, oneway, error)
       return
     }
-    if (reply === undefined) {
-      if (oneway) this.#rememberOneway(request.opaque)
-    } else if (reply instanceof Promise) this.#replyLater(request, oneway, reply)
+    if (reply === undefined) return
+    if (oneway) this.#oneways.delete(request.opaque)
+    if (reply instanceof Promise) this.#replyLater(request, oneway, reply)
     else if (!oneway) this.respond(request.opaque, reply)
   }
 

@@ -68,6 +68,35 @@ describe('bytes that are no frames', () => {
   })
 })
 
+test.each(['in the handler', 'later', 'returned', 'promised', 'thrown'])(
+  'nothing is sent for a one-way request: %s',
+  async how => {
+    const handle: Handler = (request, peer) => {
+      if (how === 'in the handler') peer.respond(request.opaque, { code: 0 })
+      else if (how === 'later') queueMicrotask(() => peer.respond(request.opaque, { code: 0 }))
+      else if (how === 'returned') return { code: 0 }
+      else if (how === 'promised') return Promise.resolve({ code: 0 })
+      else throw new Error('nobody hears this')
+      return undefined
+    }
+    const { server } = await serve({
+      handlers: new Map([
+        [1, echo],
+        [2, handle],
+      ]),
+    })
+    const socket = await rawConnect(server.port)
+    let received = ''
+    socket.on('data', chunk => (received += chunk.toString('latin1')))
+    socket.write(frame('{"code":2,"flag":2,"opaque":5}'))
+    await until(() => server.connections.size === 1)
+    socket.write(frame('{"code":1,"opaque":6}'))
+    await until(() => received.includes('"opaque":6'))
+    expect(received).not.toContain('"opaque":5')
+    socket.destroy()
+  },
+)
+
 describe('TLS on the same port', () => {
   const call = async (server: RunningServer, secure: boolean): Promise<string> => {
     const transport = secure ? tlsTransport({ verify: false }) : tcpTransport
