@@ -1,4 +1,7 @@
-import { CommandError } from './link.ts'
+import { compileRows } from './header-compile.ts'
+import type { FieldKind, Row } from './header-rows.ts'
+
+export { parseBigLong, parseInt32, parseLong, type FieldKind } from './header-rows.ts'
 
 /**
  * Tables of header fields: one row per field, and from the rows both directions and the type
@@ -6,7 +9,6 @@ import { CommandError } from './link.ts'
  * On the wire every value is a string; unknown keys are ignored.
  */
 
-export type FieldKind = 'text' | 'int' | 'long' | 'bigLong' | 'bool'
 type Presence = 'required' | 'optional' | 'default'
 
 export interface Field<Value, P extends Presence = 'required'> {
@@ -69,18 +71,6 @@ export type ValueOf<T> = T extends HeaderTable<infer F> ? Decoded<F> : never
 /** Type that `encode` of a table takes. */
 export type InputOf<T> = T extends HeaderTable<infer F> ? Encodable<F> : never
 
-type FieldValue = string | number | bigint | boolean | undefined
-
-const SYSTEM_ERROR = 1
-
-interface Row {
-  readonly name: string
-  readonly key: string
-  readonly kind: FieldKind
-  readonly required: boolean
-  readonly fallback: FieldValue
-}
-
 export function header<const F extends Fields>(fields: F): HeaderTable<F> {
   const rows: Row[] = Object.entries(fields).map(([name, field]) => ({
     name,
@@ -89,104 +79,10 @@ export function header<const F extends Fields>(fields: F): HeaderTable<F> {
     required: field.presence === 'required',
     fallback: field.fallback,
   }))
+  let codec: ReturnType<typeof compileRows> | null = null
   return {
-    decode: ext => decodeRows(rows, ext) as Decoded<F>,
-    encode: value => encodeRows(rows, value),
+    decode: ext => (codec ??= compileRows(rows)).decode(ext) as Decoded<F>,
+    encode: value => (codec ??= compileRows(rows)).encode(value),
     keys: rows.map(row => row.key),
   }
-}
-
-function decodeRows(rows: readonly Row[], ext: Readonly<Record<string, string>> | null): Record<string, FieldValue> {
-  const value: Record<string, FieldValue> = {}
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i]!
-    const raw = ext === null ? undefined : ext[row.key]
-    const parsed = raw === undefined ? undefined : parseField(row.kind, raw)
-    if (parsed !== undefined) value[row.name] = parsed
-    else if (!row.required) value[row.name] = row.fallback
-    else throw badField(row, raw)
-  }
-  return value
-}
-
-function badField(row: Row, raw: string | undefined): CommandError {
-  const title = row.name === row.key ? `header field ${row.key}` : `header field ${row.key} (${row.name})`
-  if (raw === undefined) return new CommandError(SYSTEM_ERROR, `${title} is missing; send it as a string in extFields`)
-  const shown = raw.length > 40 ? raw.slice(0, 40) + '…' : raw
-  return new CommandError(SYSTEM_ERROR, `${title} is not ${KIND_IN_WORDS[row.kind]}: "${shown}"`)
-}
-
-const KIND_IN_WORDS: Record<FieldKind, string> = {
-  text: 'a text',
-  int: 'a 32-bit integer',
-  long: 'a 64-bit integer',
-  bigLong: 'a 64-bit integer',
-  bool: 'a boolean',
-}
-
-function encodeRows(rows: readonly Row[], value: Readonly<Record<string, FieldValue | null>>): Record<string, string> {
-  const ext: Record<string, string> = {}
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i]!
-    const field = value[row.name]
-    if (field === undefined || field === null) continue
-    ext[row.key] = typeof field === 'string' ? field : String(field)
-  }
-  return ext
-}
-
-function parseField(kind: FieldKind, raw: string): FieldValue {
-  switch (kind) {
-    case 'text':
-      return raw
-    case 'int':
-      return parseInt32(raw)
-    case 'long':
-      return parseLong(raw)
-    case 'bigLong':
-      return parseBigLong(raw)
-    case 'bool':
-      return raw === 'true' || (raw !== 'false' && raw.toLowerCase() === 'true')
-  }
-}
-
-/** Decimal digits with an optional sign; undefined for anything else or more than 15 digits. */
-function parseShortInteger(raw: string): number | undefined {
-  const length = raw.length
-  const first = raw.charCodeAt(0)
-  const negative = first === 0x2d
-  let i = negative || first === 0x2b ? 1 : 0
-  if (length === i || length - i > 15) return undefined
-  let value = 0
-  for (; i < length; i++) {
-    const digit = raw.charCodeAt(i) - 0x30
-    if (digit < 0 || digit > 9) return undefined
-    value = value * 10 + digit
-  }
-  return negative && value !== 0 ? -value : value
-}
-
-export function parseInt32(raw: string): number | undefined {
-  const value = parseShortInteger(raw)
-  return value === undefined || (value | 0) !== value ? undefined : value
-}
-
-/** int64 in decimal; clamped to ±(2^53 - 1). */
-export function parseLong(raw: string): number | undefined {
-  const short = parseShortInteger(raw)
-  if (short !== undefined) return short
-  const exact = parseBigLong(raw)
-  if (exact === undefined) return undefined
-  if (exact > BigInt(Number.MAX_SAFE_INTEGER)) return Number.MAX_SAFE_INTEGER
-  if (exact < BigInt(Number.MIN_SAFE_INTEGER)) return Number.MIN_SAFE_INTEGER
-  return Number(exact)
-}
-
-const INT64 = /^[+-]?[0-9]{1,40}$/
-const INT64_MAX = (1n << 63n) - 1n
-
-export function parseBigLong(raw: string): bigint | undefined {
-  if (!INT64.test(raw)) return undefined
-  const value = BigInt(raw.startsWith('+') ? raw.slice(1) : raw)
-  return value > INT64_MAX || value < -INT64_MAX - 1n ? undefined : value
 }

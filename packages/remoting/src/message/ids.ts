@@ -15,16 +15,45 @@ function hexOf(bytes: Uint8Array): string {
 const hexOfInt32 = (value: number): string =>
   hexOfByte[value >>> 24]! + hexOfByte[(value >>> 16) & 0xff]! + hexOfByte[(value >>> 8) & 0xff]! + hexOfByte[value & 0xff]!
 
+const TWO_32 = 4294967296
+
 /** Id of a stored message: upper-case hex of the store host (4 or 16 address bytes, int32 port) and the int64 position. */
 export function offsetMessageId(host: Uint8Array, physicalOffset: number): string {
-  return hexOf(host) + hexOfInt32(Math.floor(physicalOffset / 4294967296)) + hexOfInt32(physicalOffset | 0)
+  let at = 0
+  for (let i = 0; i < host.length; i++) at = putByte(at, host[i]!)
+  at = putInt32(at, Math.floor(physicalOffset / TWO_32))
+  at = putInt32(at, physicalOffset | 0)
+  return scratch.toString('latin1', 0, at)
+}
+
+// One flat string out of a scratch buffer: half the time of joining sixteen pieces.
+const scratch = Buffer.allocUnsafe(2 * 64)
+const digits = Buffer.from('0123456789ABCDEF', 'latin1')
+
+function putByte(at: number, byte: number): number {
+  scratch[at] = digits[byte >> 4]!
+  scratch[at + 1] = digits[byte & 15]!
+  return at + 2
+}
+
+function putInt32(at: number, value: number): number {
+  putByte(at, value >>> 24)
+  putByte(at + 2, (value >>> 16) & 0xff)
+  putByte(at + 4, (value >>> 8) & 0xff)
+  return putByte(at + 6, value & 0xff)
 }
 
 /** The same for a host that stays: its half is made once. */
 export function offsetMessageIdsOf(host: Uint8Array): (physicalOffset: number) => string {
   const prefix = hexOf(host)
-  return physicalOffset => prefix + hexOfInt32(Math.floor(physicalOffset / 4294967296)) + hexOfInt32(physicalOffset | 0)
+  const hex = (hexOfInt16 ??= Array.from({ length: 65536 }, (_, i) => hexOfByte[i >> 8]! + hexOfByte[i & 0xff]!))
+  return physicalOffset => {
+    const high = Math.floor(physicalOffset / TWO_32)
+    const low = physicalOffset | 0
+    return prefix + (hex[high >>> 16]! + hex[high & 0xffff]! + hex[low >>> 16]! + hex[low & 0xffff]!)
+  }
 }
+let hexOfInt16: readonly string[] | undefined
 
 export interface OffsetMessageId {
   /** `1.2.3.4`, or the eight groups of an IPv6 address. */
