@@ -95,7 +95,7 @@ function givenBy(sources: Sources, problems: string[]): Given[] {
   for (const set of sources.sets ?? []) {
     const equals = set.indexOf('=')
     if (equals <= 0) problems.push(`--set ${set}: write key=value`)
-    else given.push({ place: `--set ${set}`, key: set.slice(0, equals).trim(), value: set.slice(equals + 1).trim() })
+    else given.push({ place: '--set', key: set.slice(0, equals).trim(), value: set.slice(equals + 1).trim() })
   }
   return given
 }
@@ -112,7 +112,7 @@ function apply(
   if (row !== undefined) {
     const parsed = row.kind.parse(value)
     if (parsed === undefined)
-      return `${place}: ${key}=${value}: ${row.kind.allowed} is allowed${row.differs === undefined ? '' : ` (${row.differs})`}`
+      return `${place}: ${key}=${value}: ${row.kind.allowed} is allowed${row.differs?.startsWith('only') === true ? ` (${row.differs})` : ''}`
     values[key] = parsed
     return null
   }
@@ -127,7 +127,7 @@ function apply(
 }
 
 const keyOf = (schema: Schema<KeyTable>, name: string): Key | undefined =>
-  Object.hasOwn(schema.keys, name) ? (schema.keys[name]) : undefined
+  Object.hasOwn(schema.keys, name) ? schema.keys[name] : undefined
 
 function didYouMean(schema: Schema<KeyTable>, name: string): string {
   const nearest = nearestName(name, [...Object.keys(schema.keys), ...schema.ignored])
