@@ -125,7 +125,7 @@ export class Maintenance {
     // What the queues point to must be on disk before they are.
     await log.sync()
     await queues.flush({ thorough: true, sync: true, dispatched: position })
-    const indexed = index?.lastTimestamp ?? 0
+    const indexed = index?.completeTimestamp ?? 0
     await index?.flush({ sync: true })
     await writeManifest(this.#options.disk, this.#options.folder, manifest)
     checkpoint.logicsMsgTimestamp = timestamp

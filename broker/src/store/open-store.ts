@@ -4,13 +4,13 @@ import { LogFiles, StoreDamagedError } from './commit-log/log-files.ts'
 import { LogReader } from './commit-log/log-reader.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { ConsumeQueues } from './consume-queue/queues.ts'
-import type { DiskLock } from './disk.ts'
+import type { Disk, DiskLock } from './disk.ts'
 import { Dispatcher } from './dispatch.ts'
 import { KeyIndex } from './key-index/key-index.ts'
 import { findMissing } from './manifest.ts'
 import { type OpenOptions, type StoreOptions, withDefaults } from './options.ts'
-import { recover, type Recovered } from './recover.ts'
-import { DiskStore } from './store.ts'
+import { recover, type Recovered, recoveryStart } from './recover.ts'
+import { DiskStore, type StoreParts } from './store.ts'
 import type { Store } from './types.ts'
 
 /**
@@ -34,8 +34,8 @@ export async function openStore(given: OpenOptions): Promise<Store> {
 }
 
 async function openLocked(options: StoreOptions, lock: DiskLock): Promise<Store> {
-  const { disk, folder, logger } = options
-  const startedAt = options.clock.monotonic()
+  const { disk, folder, logger, clock } = options
+  const startedAt = clock.monotonic()
   const clean = (await disk.stat(folder + '/abort')) === null
   const files = await LogFiles.load(
     disk,
@@ -44,93 +44,73 @@ async function openLocked(options: StoreOptions, lock: DiskLock): Promise<Store>
     options.flushDiskType === 'SYNC_FLUSH',
   )
   const checkpoint = await Checkpoint.open(disk, folder + '/checkpoint')
-  const derived = await loadDerived(options, checkpoint, clean)
+  const { queues, isNew } = await loadQueues(options, clean)
+  const known = isNew ? files.minPosition : await recoveryStart({ files, queues, checkpoint, clean })
+  const index = await loadIndex(options, clean, known)
+  const missing = isNew ? 'all consume queues' : await findMissing(disk, folder, queues, index)
+  if (missing !== null)
+    logger.warn('consume queues or index are incomplete: building them again from the commit log', { missing })
+  const from = missing === null ? Math.max(files.minPosition, Math.min(known, index?.missingFrom ?? known)) : files.minPosition
   const recovered = await recover({
     files,
-    queues: derived.queues,
-    index: derived.index,
+    queues,
+    index,
     checkpoint,
     logger,
     clean,
-    rebuild: derived.rebuild,
+    from,
     checkCrc: options.checkCRCOnRecover,
     damagedCommitLog: options.damagedCommitLog,
     delayLevelsMs: options.delayLevelsMs,
   })
-  const { queues, index } = derived
   for (const queue of queues.all()) queue.next = queue.max
   await queues.correctMin(files.minPosition)
-  if (!clean || derived.rebuild) {
-    logger.info('recovered the store after an unclean exit', {
-      records: recovered.records,
-      end: recovered.end,
-      ms: Math.round(options.clock.monotonic() - startedAt),
-    })
+  const unclean = !clean || missing !== null
+  if (unclean) {
+    const { records, end } = recovered
+    logger.info('recovered the store', { clean, from, records, end, ms: Math.round(clock.monotonic() - startedAt) })
   }
   await writeAbort(options)
-  return assemble(options, { files, checkpoint, queues, index, recovered, lock })
+  return assemble(options, { files, checkpoint, queues, index, recovered, lock, unclean })
 }
 
-interface Derived {
-  queues: ConsumeQueues
-  index: KeyIndex | null
-  /** Something derived was lost or damaged: the whole log is dispatched again. */
-  rebuild: boolean
-}
-
-/** Consume queues and index. What is damaged is set aside and built again: the log is the truth. */
-async function loadDerived(options: StoreOptions, checkpoint: Checkpoint, clean: boolean): Promise<Derived> {
-  const { disk, folder, logger } = options
-  const loadQueues = (): Promise<ConsumeQueues> =>
-    ConsumeQueues.load({
-      disk,
-      folder: folder + '/consumequeue',
-      fileBytes: options.mappedFileSizeConsumeQueue,
-      clock: options.clock,
-      logger,
-      clean,
+/** Consume queues that are damaged are set aside and built again: the log is the truth. `isNew`: they hold nothing of it yet. */
+async function loadQueues(options: StoreOptions, clean: boolean): Promise<{ queues: ConsumeQueues; isNew: boolean }> {
+  const { disk, clock, logger, mappedFileSizeConsumeQueue: fileBytes } = options
+  const folder = options.folder + '/consumequeue'
+  await disk.makeFolder(folder)
+  const load = (): Promise<ConsumeQueues> => ConsumeQueues.load({ disk, folder, fileBytes, clock, logger, clean })
+  try {
+    return { queues: await load(), isNew: false }
+  } catch (error) {
+    logger.warn('consume queues are damaged: setting them aside', {
+      problem: (error as Error).message,
+      movedTo: folder + '.damaged',
     })
-  const loadIndex = (trustedPosition: number): Promise<KeyIndex | null> =>
-    options.messageIndexEnable
-      ? KeyIndex.open({
-          disk,
-          folder: folder + '/index',
-          clock: options.clock,
-          logger,
-          slots: options.maxHashSlotNum,
-          entries: options.maxIndexNum,
-          clean,
-          trustedPosition,
-        })
-      : Promise.resolve(null)
-  let rebuild = false
-  await disk.makeFolder(folder + '/consumequeue')
-  let queues: ConsumeQueues
+    await setAside(disk, folder)
+    return { queues: await load(), isNew: true }
+  }
+}
+
+/** The same for the key index. `trustedPosition`: after an unclean exit everything behind it is dispatched again anyway. */
+async function loadIndex(options: StoreOptions, clean: boolean, trustedPosition: number): Promise<KeyIndex | null> {
+  if (!options.messageIndexEnable) return null
+  const { disk, clock, logger, maxHashSlotNum: slots, maxIndexNum: entries } = options
+  const folder = options.folder + '/index'
   try {
-    queues = await loadQueues()
+    return await KeyIndex.open({ disk, folder, clock, logger, slots, entries, clean, trustedPosition })
   } catch (error) {
-    logger.warn('consume queues are damaged: building them again from the commit log', { problem: (error as Error).message })
-    rebuild = true
-    await disk.remove(folder + '/consumequeue.damaged')
-    await disk.rename(folder + '/consumequeue', folder + '/consumequeue.damaged')
-    queues = await loadQueues()
+    logger.warn('the key index is damaged: setting it aside', { problem: (error as Error).message, movedTo: folder + '.damaged' })
+    await setAside(disk, folder)
+    return KeyIndex.open({ disk, folder, clock, logger, slots, entries, clean, trustedPosition: 0 })
   }
-  let index: KeyIndex | null
-  try {
-    index = await loadIndex(clean ? Number.MAX_SAFE_INTEGER : checkpoint.logicsPhysicalOffset)
-  } catch (error) {
-    logger.warn('the key index is damaged: building it again from the commit log', { problem: (error as Error).message })
-    rebuild = true
-    await disk.remove(folder + '/index.damaged')
-    await disk.rename(folder + '/index', folder + '/index.damaged')
-    index = await loadIndex(0)
-  }
-  const missing = await findMissing(disk, folder, queues, index)
-  if (missing !== null) {
-    logger.warn('consume queues or index are incomplete: building them again from the commit log', { missing })
-    rebuild = true
-  }
-  return { queues, index, rebuild }
+}
+
+/** Keeps one earlier generation for whoever wants to look at it. */
+async function setAside(disk: Disk, folder: string): Promise<void> {
+  await disk.remove(folder + '.damaged')
+  await disk.rename(folder, folder + '.damaged')
+  await disk.makeFolder(folder)
 }
 
 async function writeAbort(options: StoreOptions): Promise<void> {
@@ -145,17 +125,10 @@ async function writeAbort(options: StoreOptions): Promise<void> {
 
 async function assemble(
   options: StoreOptions,
-  parts: {
-    files: LogFiles
-    checkpoint: Checkpoint
-    queues: ConsumeQueues
-    index: KeyIndex | null
-    recovered: Recovered
-    lock: DiskLock
-  },
+  parts: StoreParts & { files: LogFiles; recovered: Recovered; unclean: boolean },
 ): Promise<Store> {
-  const { files, checkpoint, queues, index, recovered, lock } = parts
-  const store = new DiskStore(options, { checkpoint, queues, index, lock })
+  const { files, checkpoint, index, recovered } = parts
+  const store = new DiskStore(options, parts)
   const log = new CommitLog(recovered.end, recovered.lastTimestamp || checkpoint.physicMsgTimestamp, {
     files,
     clock: options.clock,
@@ -169,6 +142,6 @@ async function assemble(
   const blocks = new BlockCache(files, options.blockCacheBytesMax, () => log.written)
   const dispatcher = new Dispatcher(recovered.end, log.lastTimestamp, index, queue => store.queueArrived(queue))
   if (recovered.lastRecordStart >= 0) checkpoint.confirmPhyOffset = recovered.lastRecordStart
-  await store.start({ log, blocks, reader: new LogReader(log, blocks), dispatcher })
+  await store.start({ log, blocks, reader: new LogReader(log, blocks), dispatcher }, parts.unclean)
   return store
 }

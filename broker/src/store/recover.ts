@@ -15,8 +15,8 @@ export interface RecoverParts {
   logger: Logger
   /** The last exit was clean: no `abort` file was found. */
   clean: boolean
-  /** Consume queues or index were lost: everything is dispatched again. */
-  rebuild: boolean
+  /** Where the scan starts: the start of a record. */
+  from: number
   checkCrc: boolean
   damagedCommitLog: 'refuse' | 'truncate'
   delayLevelsMs: readonly number[]
@@ -45,19 +45,21 @@ export async function recover(parts: RecoverParts): Promise<Recovered> {
     await queues.removeAll()
     return { end: 0, lastTimestamp: 0, lastRecordStart: -1, records: 0 }
   }
-  const from = Math.max(files.minPosition, Math.min(await startOf(parts), parts.index?.missingFrom ?? Infinity))
   const dispatch = redispatcher(parts)
-  const end = await scanLog(files, from, { withCrc: parts.checkCrc, visit: dispatch })
+  const end = await scanLog(files, parts.from, { withCrc: parts.checkCrc, visit: dispatch })
   await judge(parts, end)
   if (queues.maxPhysical > end.position) await queues.truncate(end.position)
+  if ((parts.index?.endPhy ?? 0) >= end.position) await parts.index?.truncate(end.position)
   if (!parts.clean || end.reason === 'damaged') await files.cut(end.position)
   return { end: end.position, lastTimestamp: end.lastTimestamp, lastRecordStart: end.lastRecordStart, records: end.records }
 }
 
-/** Where the scan starts: always the start of a record. */
-async function startOf(parts: RecoverParts): Promise<number> {
+type StartParts = Pick<RecoverParts, 'files' | 'queues' | 'checkpoint' | 'clean'>
+
+/** The start of the record up to which queues and index are known to be on disk. */
+export async function recoveryStart(parts: StartParts): Promise<number> {
   const { files, queues, checkpoint } = parts
-  if (parts.rebuild) return files.minPosition
+  if (files.count === 0) return 0
   if (parts.clean) {
     const dispatched = queues.maxPhysical
     if (dispatched > files.endPosition) throw lostEnd(parts, dispatched)
@@ -69,7 +71,7 @@ async function startOf(parts: RecoverParts): Promise<number> {
   return startByTime(files, checkpoint.minTimestamp)
 }
 
-const lostEnd = (parts: RecoverParts, position: number): StoreDamagedError =>
+const lostEnd = (parts: StartParts, position: number): StoreDamagedError =>
   new StoreDamagedError(
     `the end of the commit log is missing: consume queues reach to position ${position}, the last file ends at ${parts.files.endPosition}. ` +
       `Bring ${positionName(position - (position % parts.files.fileBytes))} back from a copy; ` +

@@ -72,12 +72,14 @@ export class DiskStore implements Store, LogListener {
     }
   }
 
-  async start(parts: LogParts): Promise<void> {
+  async start(parts: LogParts, unclean: boolean): Promise<void> {
     this.#logParts = parts
     this.#log = parts.log
     this.#messages = new MessageReader(this.#parts.queues, parts.log, parts.reader, this.#options)
     this.#maintenance = new Maintenance(this.#options, { ...this.#parts, ...parts })
     await this.#maintenance.start()
+    // Files of the life before may not be durable: make them so before anything is promised on top of them.
+    if (unclean) await this.#maintenance.checkpoint(true)
   }
 
   // ---- append ----

@@ -149,7 +149,7 @@ export interface Store {
   deleteTopic(topic: string): Promise<void>
   /** Removes queues of topics that `keep` refuses. Returns the topics removed. */
   removeUnusedTopics(keep: (topic: string) => boolean): Promise<string[]>
-  /** Runs retention now. `force`: also files younger than the reserved time are candidates, as code 329 does. Returns files removed. */
+  /** Runs retention now. `force`: at any hour, for the next 20 rounds (code 329); the reserved time still holds. Returns files removed. */
   clean(force: boolean): Promise<number>
   stats(): StoreStats
   /** Writes and syncs everything. Resolves when all that was appended is durable and dispatched. */

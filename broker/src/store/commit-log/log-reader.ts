@@ -52,9 +52,11 @@ export class LogReader {
     return this.read(position, size)
   }
 
+  /** Store time of the record at `position`: 0 when the log no longer has it, -1 when it cannot be read. */
   async storeTimestamp(position: number): Promise<number> {
+    if (position < this.#log.files.minPosition) return 0
     const head = await this.read(position, 76)
-    if (head === null) return 0
+    if (head === null) return position < this.#log.files.minPosition ? 0 : -1
     const at = (head.readInt32BE(36) & SysFlag.BORN_HOST_V6) === 0 ? 56 : 68
     return Number(head.readBigInt64BE(at))
   }
