@@ -1,4 +1,4 @@
-import { type Caller, type Command, RemotingError, type Request, ResponseCode } from '@cometmq/remoting'
+import { type Caller, type Clock, type Command, RemotingError, type Request, ResponseCode, type Timer } from '@cometmq/remoting'
 import { ClusterError, type ClusterErrorCode, type Outcome, refused } from './errors.ts'
 
 export interface CallOptions {
@@ -70,6 +70,10 @@ const aborted = (what: string, outcome: Outcome): ClusterError =>
 /** Settles with `promise`, or rejects with E_ABORTED as soon as `signal` fires. */
 export async function abortable<T>(promise: Promise<T>, what: string, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise
+  if (signal.aborted) {
+    promise.catch(() => {})
+    throw aborted(what, 'unknown')
+  }
   let stop: () => void = () => {}
   const cancelled = new Promise<never>((_resolve, reject) => {
     stop = () => reject(aborted(what, 'unknown'))
@@ -80,6 +84,21 @@ export async function abortable<T>(promise: Promise<T>, what: string, signal: Ab
   } finally {
     signal.removeEventListener('abort', stop)
     promise.catch(() => {}) // its late failure is nobody's any more
+  }
+}
+
+/** Settles with `promise` unless the time or the signal of `options` ends the wait: for work that is shared and goes on. */
+export async function within<T>(promise: Promise<T>, what: string, options: CallOptions, clock: Clock): Promise<T> {
+  const { signal, timeoutMs } = options
+  if (timeoutMs === undefined) return abortable(promise, what, signal)
+  let timer: Timer | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = clock.setTimeout(() => reject(refused('E_TIMEOUT', what, `no answer within ${Math.ceil(timeoutMs)} ms`)), timeoutMs)
+  })
+  try {
+    return await abortable(Promise.race([promise, late]), what, signal)
+  } finally {
+    timer?.cancel()
   }
 }
 

@@ -34,7 +34,8 @@ export class Offsets {
     const what = `offset of group ${group} in ${nameOf(queue)}`
     const address = await this.#address(queue, options)
     const request = { code: RequestCode.QUERY_CONSUMER_OFFSET, ext }
-    const answer = await this.#calls.ask(what, address, request, options.timeoutMs ?? defaultTimeoutMs, options.signal)
+    const asking = this.#calls.ask(what, address, request, options.timeoutMs ?? defaultTimeoutMs, options.signal)
+    const answer = await this.#routes.watch(queue.topic, asking)
     if (answer.code === ResponseCode.QUERY_NOT_FOUND) return undefined
     if (answer.code !== ResponseCode.SUCCESS) throw errorOfAnswer(what, address, answer)
     return offsetResponse.decode(answer.ext).offset
@@ -81,7 +82,8 @@ export class Offsets {
   async #demand(queue: MessageQueue, request: Request, title: string, options: CallOptions) {
     const address = await this.#address(queue, options)
     const what = `${title} of ${nameOf(queue)}`
-    return this.#calls.demand(what, address, request, options.timeoutMs ?? defaultTimeoutMs, options.signal)
+    const asking = this.#calls.demand(what, address, request, options.timeoutMs ?? defaultTimeoutMs, options.signal)
+    return this.#routes.watch(queue.topic, asking)
   }
 
   async #address(queue: MessageQueue, options: CallOptions): Promise<string> {

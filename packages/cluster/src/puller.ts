@@ -72,7 +72,7 @@ export class Puller {
     const address = await this.#address(queue, options)
     const timeoutMs = options.timeoutMs ?? (options.holdMs ?? 0) + answerTimeMs
     const request = { code: RequestCode.PULL_MESSAGE, ext: this.#header(queue, offset, options) }
-    const answer = await this.#calls.ask(what, address, request, timeoutMs, options.signal)
+    const answer = await this.#routes.watch(queue.topic, this.#calls.ask(what, address, request, timeoutMs, options.signal))
     const status = statusOf.get(answer.code)
     if (status === undefined) {
       if (answer.code === ResponseCode.TOPIC_NOT_EXIST) this.#routes.forget(queue.topic)

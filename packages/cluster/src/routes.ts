@@ -8,7 +8,7 @@ import {
   type TopicRouteData,
 } from '@cometmq/remoting'
 import { parseRoute } from './bodies.ts'
-import { abortable, type CallOptions, errorOfAnswer } from './calls.ts'
+import { type CallOptions, errorOfAnswer, within } from './calls.ts'
 import { ClusterError } from './errors.ts'
 import { type NameServers } from './name-servers.ts'
 import { MASTER_ID, publishQueues, readQueues, routeFromTemplate } from './queues.ts'
@@ -77,6 +77,17 @@ export class Routes {
     return this.#shared(topic, options)
   }
 
+  /** Passes on what becomes of a request to a broker of `topic`; when there was no answer, a newer route is asked for meanwhile. */
+  async watch<T>(topic: string, asking: Promise<T>): Promise<T> {
+    try {
+      return await asking
+    } catch (error) {
+      const { brokerCode, code } = error as ClusterError
+      if (brokerCode === undefined && code !== 'E_ABORTED') this.#refreshSoon(topic)
+      throw error
+    }
+  }
+
   /** Without cache, without template, and also when it has no queues. */
   async fetch(topic: string, options: CallOptions = {}): Promise<TopicRouteData | undefined> {
     const what = `route of topic ${topic}`
@@ -121,7 +132,7 @@ export class Routes {
   #shared(topic: string, options: CallOptions): Promise<TopicRoute> {
     const entry = this.#entry(topic)
     entry.pending ??= this.#load(topic, entry).finally(() => (entry.pending = undefined))
-    return abortable(entry.pending, `route of topic ${topic}`, options.signal)
+    return within(entry.pending, `route of topic ${topic}`, options, this.#clock)
   }
 
   async #load(topic: string, entry: Entry): Promise<TopicRoute> {
@@ -151,6 +162,12 @@ export class Routes {
     const template = await this.fetch(templateTopic)
     if (!template) throw noRoute(topic, `the name server does not know the topic, and no broker there creates topics by itself`)
     return routeFromTemplate(template, defaultTopicQueueNums)
+  }
+
+  #refreshSoon(topic: string): void {
+    this.#shared(topic, {}).catch((error: unknown) => {
+      this.#logger.debug('route not refreshed, the known one stays', { topic, why: (error as Error).message })
+    })
   }
 
   #schedule(): void {

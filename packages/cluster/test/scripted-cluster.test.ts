@@ -1,6 +1,7 @@
-import { RequestCode } from '@cometmq/remoting'
+import { type Caller, type Command, encodeProperties, encodeRecord, RequestCode, silentLogger } from '@cometmq/remoting'
+import { FakeClock } from '@cometmq/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Cluster, ClusterError } from '../src/index.ts'
+import { type Cluster, ClusterError, createCluster } from '../src/index.ts'
 import {
   brokerAnswering,
   connect,
@@ -27,6 +28,16 @@ const failure = (promise: Promise<unknown>): Promise<ClusterError> =>
     () => Promise.reject(new Error('it did not fail')),
     (error: unknown) => (error instanceof ClusterError ? error : Promise.reject(error as Error)),
   )
+const answerOf = (body: Buffer): Command => ({
+  code: 0,
+  opaque: 0,
+  flag: 1,
+  version: 0,
+  language: 'JAVA',
+  remark: null,
+  ext: null,
+  body,
+})
 const message = { topic: 'T', body: 'x' }
 const sends = (broker: Scripted): number => broker.count(RequestCode.SEND_MESSAGE_V2)
 
@@ -48,6 +59,41 @@ describe('routes', () => {
     expect(error).toMatchObject({ code: 'E_NO_NAME_SERVER', outcome: 'not-executed' })
     expect(error.why).toContain(one)
     expect(error.why).toContain(two)
+  })
+
+  it('are waited for no longer than allowed, and nothing was executed then', async () => {
+    const silent = await open(scripted({ [RequestCode.GET_ROUTEINFO_BY_TOPIC]: () => undefined }))
+    const cluster = await connected(silent.address)
+    const error = await failure(cluster.producer({ group: 'P' }).send(message, { timeoutMs: 50 }))
+    expect(error).toMatchObject({ code: 'E_TIMEOUT', outcome: 'not-executed' })
+  })
+
+  it('are refreshed every 30 seconds while in use, and forgotten 10 minutes after', async () => {
+    const clock = new FakeClock()
+    let asked: () => void = () => {}
+    const asks = { count: 0 }
+    const caller: Caller = {
+      call: async () => {
+        asks.count++
+        asked()
+        return answerOf(routeBody({ a: '127.0.0.1:1' }))
+      },
+      oneway: async () => {},
+      close: async () => {},
+    }
+    const cluster = await open(createCluster({ nameServers: ['ns:1'], clock, logger: silentLogger, caller }))
+    await cluster.routes.forReading('T')
+    for (let round = 2; round <= 21; round++) {
+      const refreshed = new Promise<void>(resolve => (asked = resolve))
+      clock.advance(30_000)
+      await refreshed
+      expect(asks.count).toBe(round)
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    clock.advance(30_000)
+    await new Promise(resolve => setImmediate(resolve))
+    expect(asks.count).toBe(21)
+    expect(cluster.routes.known()).toEqual([])
   })
 
   it('are asked for once by many at the same time', async () => {
@@ -182,6 +228,62 @@ describe('send', () => {
     const { producer } = await twoBrokers([0], [0])
     producer.close()
     expect(await failure(producer.send(message))).toMatchObject({ code: 'E_CLOSED', outcome: 'not-executed' })
+  })
+})
+
+describe('a pull', () => {
+  it('that finds its broker gone makes the next one use a newer route', async () => {
+    const gone = await deadAddress()
+    let asked: () => void = () => {}
+    const pullAnswer = { suggestWhichBrokerId: '0', nextBeginOffset: '4', minOffset: '0', maxOffset: '4' }
+    const broker = await open(scripted({ [RequestCode.PULL_MESSAGE]: () => ({ code: 19, ext: pullAnswer }) }))
+    let address = gone
+    const ns = await open(
+      scripted({
+        [RequestCode.GET_ROUTEINFO_BY_TOPIC]: () => {
+          asked()
+          return { code: 0, body: routeBody({ a: address }) }
+        },
+      }),
+    )
+    const cluster = await connected(ns.address)
+    const puller = cluster.puller({ group: 'G' })
+    const queue = (await cluster.topics.queues('T'))[0]!
+    address = broker.address
+    const refreshed = new Promise<void>(resolve => (asked = resolve))
+    expect(await failure(puller.pull(queue, 4))).toMatchObject({ code: 'E_CONNECT', outcome: 'not-executed' })
+    await refreshed
+    await cluster.routes.refresh('T')
+    expect(await puller.pull(queue, 4)).toMatchObject({ status: 'no-new', nextOffset: 4 })
+  })
+
+  it('keeps only messages whose tag is exactly one of those asked for', async () => {
+    const record = (tag: string): Buffer =>
+      encodeRecord({
+        queueId: 0,
+        flag: 0,
+        queueOffset: 0,
+        physicalOffset: 0,
+        sysFlag: 0,
+        bornTimestamp: 1,
+        bornHost: Buffer.from([127, 0, 0, 1, 0, 0, 0, 1]),
+        storeTimestamp: 1,
+        storeHost: Buffer.from([127, 0, 0, 1, 0, 0, 0, 1]),
+        reconsumeTimes: 0,
+        preparedTransactionOffset: 0,
+        body: Buffer.from(tag),
+        topic: 'T',
+        properties: encodeProperties([['TAGS', tag]]),
+      })
+    // 'Aa' and 'BB' have the same hash.
+    const body = Buffer.concat([record('Aa'), record('BB')])
+    const ext = { suggestWhichBrokerId: '0', nextBeginOffset: '2', minOffset: '0', maxOffset: '2' }
+    const broker = await open(scripted({ [RequestCode.PULL_MESSAGE]: () => ({ code: 0, ext, body }) }))
+    const cluster = await connected((await open(nameServerFor({ a: broker.address }))).address)
+    const queue = (await cluster.topics.queues('T'))[0]!
+    const result = await cluster.puller({ group: 'G' }).pull(queue, 0, { tags: 'BB' })
+    expect(result.messages.map(received => received.tag)).toEqual(['BB'])
+    expect(broker.asked[0]!.ext).toMatchObject({ subscription: 'BB', sysFlag: '4', expressionType: 'TAG' })
   })
 })
 
