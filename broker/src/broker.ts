@@ -120,11 +120,12 @@ async function open(options: BrokerOptions, opened: (() => Promise<void> | void)
   const server = early ?? (await listen())
   parts.register()
   logger.info('broker is ready', { name: config.brokerName, address: self.address, listening: server.address })
+  let closing: Promise<void> | null = null
   return {
     address: self.address,
     port: server.port,
     handlers,
-    close: () => closeBroker(parts, server),
+    close: () => (closing ??= closeBroker(parts, server)),
   }
 }
 

@@ -12,6 +12,7 @@ import {
   systemClock,
   tcpTransport,
   type Caller,
+  type Clock,
   type Command,
   type ConsumerData,
   type HandlerTable,
@@ -21,6 +22,7 @@ import {
 } from '@cometmq/remoting'
 import { startBroker, type BrokerLimits, type RunningBroker } from '../../src/broker.ts'
 import { loadConfig } from '../../src/config.ts'
+import type { Disk } from '../../src/store/disk.ts'
 import { createNodeDisk } from '../../src/store/node-disk.ts'
 
 export interface TestBroker {
@@ -51,12 +53,19 @@ export interface HarnessOptions {
   sets?: readonly string[]
   limits?: Partial<BrokerLimits>
   handlers?: HandlerTable
+  /** Default: a new temporary one, removed in the end. A given one stays. */
   folder?: string
+  removeFolder?: boolean
+  /** Default: the system's. */
+  clock?: Clock
+  /** Default: the real one. Give a `folder` with another. */
+  disk?: Disk
 }
 
 /** A broker on loopback with a real store in a temporary folder, and a client of it. */
 export async function startTestBroker(options: HarnessOptions = {}): Promise<TestBroker> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'comet-broker-')))
+  const removeFolder = options.removeFolder ?? options.folder === undefined
   const config = loadConfig({
     sets: [
       'listenPort=0',
@@ -73,8 +82,8 @@ export async function startTestBroker(options: HarnessOptions = {}): Promise<Tes
   })
   const broker = await startBroker({
     config,
-    disk: createNodeDisk(),
-    clock: systemClock,
+    disk: options.disk ?? createNodeDisk(),
+    clock: options.clock ?? systemClock,
     logger: silentLogger,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   })
@@ -110,11 +119,11 @@ export async function startTestBroker(options: HarnessOptions = {}): Promise<Tes
     heartbeat: (group, topics, more) => call(RequestCode.HEART_BEAT, undefined, heartbeatBody(group, topics, more)),
     restart: async () => {
       await stop()
-      return startTestBroker({ ...options, folder })
+      return startTestBroker({ ...options, folder, removeFolder })
     },
     close: async () => {
       await stop()
-      await rm(folder, { recursive: true, force: true })
+      if (removeFolder) await rm(folder, { recursive: true, force: true })
     },
   }
 }
