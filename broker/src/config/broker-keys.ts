@@ -5,6 +5,8 @@ const INT_MAX = 2_147_483_647
 const port = int(0, 65_535)
 const milliseconds = int(0, INT_MAX)
 const name = matching(/^[%|a-zA-Z0-9_.-]{1,100}$/, '1 to 100 letters, digits and %|-_.')
+const address = matching(/^[^\s,;]+$/, 'one host name or IP address')
+const addresses = matching(/^$|^\s*[^\s;]+:\d{1,5}(\s*;\s*[^\s;]+:\d{1,5})*\s*;?\s*$/, 'addresses as host:port, separated by ;')
 const runtime = true
 
 export const brokerKeys = {
@@ -14,11 +16,15 @@ export const brokerKeys = {
   brokerRole: key(oneOf('ASYNC_MASTER'), 'ASYNC_MASTER', 'role in the replica group', {
     differs: 'only ASYNC_MASTER: this release has no replication',
   }),
-  brokerIP1: key(text, environment => environment.address, 'address told to clients'),
-  brokerIP2: key(text, environment => environment.address, 'address told to slaves'),
+  brokerIP1: key(address, environment => environment.address, 'address told to clients'),
+  brokerIP2: key(address, environment => environment.address, 'address told to slaves'),
   listenPort: key(port, 10_911, 'port for clients; 0 takes a free one'),
-  bindAddress: key(text, '0.0.0.0', 'address listened on'),
-  namesrvAddr: key(text, environment => environment.variables['NAMESRV_ADDR'] ?? '', 'name servers, host:port separated by ;'),
+  bindAddress: key(address, '0.0.0.0', 'address listened on'),
+  namesrvAddr: key(
+    addresses,
+    environment => environment.variables['NAMESRV_ADDR'] ?? '',
+    'name servers, host:port separated by ;',
+  ),
   haListenPort: key(
     port,
     (_, values) => (values['listenPort'] === 0 ? 0 : Math.min(65_535, Number(values['listenPort']) + 1)),

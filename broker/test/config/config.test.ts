@@ -123,6 +123,8 @@ describe('loading', () => {
       'broker.conf:6: zzzzzzzzzzzz is not a configuration key (value: 1)',
       '--set: traceOn=yes: true or false is allowed',
     ])
+    expect(problemsOf({ sets: ['namesrvAddr=ns1', 'brokerIP1='] })).toHaveLength(2)
+    expect(load({ sets: ['namesrvAddr=ns1:9876;[::1]:9877;'] }).namesrvAddr).toBe('ns1:9876;[::1]:9877;')
     expect(problemsOf({ file: file('__proto__=1\nconstructor=2') })).toHaveLength(2)
   })
 
