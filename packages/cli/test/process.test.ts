@@ -48,7 +48,7 @@ async function started() {
   return { child, ended }
 }
 
-describe('the built command', () => {
+describe.skipIf(process.platform === 'win32')('the built command', () => {
   it('prints its version', async () => {
     expect((await run('--version')).stdout).toBe(`${packageVersion()}\n`)
     expect((await run('version')).stdout).toMatch(/^comet \d/)

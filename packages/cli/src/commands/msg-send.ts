@@ -1,10 +1,4 @@
-import {
-  type Cluster,
-  type OutgoingMessage,
-  type Producer,
-  type SendOptions as ClusterSendOptions,
-  type SendResult,
-} from '@cometmq/cluster'
+import { type OutgoingMessage, type SendOptions as ClusterSendOptions, type SendResult } from '@cometmq/cluster'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { callOptions, type CommonOptions, withCluster } from '../context.ts'
@@ -54,13 +48,9 @@ export async function send(io: Io, topic: string, body: string | undefined, opti
     const limits = limitsOf(options)
     for await (const bodyBytes of bodies(io, body, options))
       printer.row(await producer.send({ ...message, body: bodyBytes }, limits))
-    return finish(cluster, producer)
+    producer.close()
+    return ExitCode.OK
   })
-}
-
-async function finish(_cluster: Cluster, producer: Producer): Promise<number> {
-  producer.close()
-  return ExitCode.OK
 }
 
 function templateOf(topic: string, options: SendOptions): Omit<OutgoingMessage, 'body'> {
