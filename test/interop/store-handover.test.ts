@@ -1,6 +1,8 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import type { JsonValue } from '@cometmq/remoting'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { startApache } from './support/apache.ts'
 import { javaChecks } from './support/checks.ts'
@@ -74,13 +76,16 @@ const SENT = 8 + 50 + 10 + 32
 const COMPRESSED = 3
 const RESUMED = 30
 
+/** Without regard to prototypes and the order of members. */
+const plain = (value: JsonValue | undefined): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)))
+
 /** What was there and is not, or is different. */
 function lost(before: Snapshot, after: Snapshot): string[] {
   const missing: string[] = []
   for (const part of ['topics', 'groups', 'offsets', 'records'] as const) {
     for (const [name, value] of Object.entries(before[part])) {
       const now = after[part][name]
-      if (JSON.stringify(now) !== JSON.stringify(value))
+      if (!isDeepStrictEqual(plain(now), plain(value)))
         missing.push(`${part} ${name}: ${JSON.stringify(value)} became ${JSON.stringify(now)}`)
     }
   }

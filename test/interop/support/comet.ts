@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { poll, start, stop } from './process.ts'
@@ -7,6 +7,7 @@ import { temporaryFolder } from './java.ts'
 
 const command = fileURLToPath(new URL('../../../packages/cli/bin/comet.js', import.meta.url))
 
+/** INTEROP_LOG=FILE keeps what the broker logs. */
 export interface CometOptions {
   data: string
   /** Configuration keys, given as --set. */
@@ -15,8 +16,8 @@ export interface CometOptions {
 
 interface Ready {
   pid: number
-  nameserver: { address: string; port: number }
-  broker: { name: string; address: string; port: number }
+  nameserver: { port: number }
+  broker: { name: string; port: number }
 }
 
 /** Starts `comet serve` on free ports; resolves when it says it is ready. */
@@ -46,9 +47,11 @@ export async function startComet(options: CometOptions): Promise<Server> {
     const text = readFileSync(readyFile, 'utf8')
     return text.trimEnd().endsWith('}') ? (JSON.parse(text) as Ready) : undefined
   })
+  const log = process.env['INTEROP_LOG']
+  if (log !== undefined) child.stderr?.on('data', (text: string) => appendFileSync(log, text))
   return {
-    nameServer: `${ready.nameserver.address}:${ready.nameserver.port}`,
-    broker: `${ready.broker.address}:${ready.broker.port}`,
+    nameServer: `127.0.0.1:${ready.nameserver.port}`,
+    broker: `127.0.0.1:${ready.broker.port}`,
     brokerName: ready.broker.name,
     cluster: options.settings?.['brokerClusterName'] ?? 'DefaultCluster',
     stop: async signal => {

@@ -16,7 +16,7 @@ import org.apache.rocketmq.tools.command.MQAdminStartup;
 /** Runs mqadmin commands one after the other in this process: a JSON array of arguments per input line, a JSON object per output line. */
 public final class AdminRunner {
     public static void main(String[] args) throws Exception {
-        Hurry.start();
+        Hurry.start(Thread.currentThread());
         PrintStream out = System.out;
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = in.readLine(); line != null; line = in.readLine()) {

@@ -32,7 +32,6 @@ public final class Main {
 
     public static void main(String[] args) throws Exception {
         Report.takeOverStandardOutput();
-        Hurry.start();
         try {
             Cluster cluster = new Cluster(args[0], args[1]);
             List<Thread> running = new ArrayList<>();
