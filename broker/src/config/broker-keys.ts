@@ -8,6 +8,7 @@ const name = matching(/^[%|a-zA-Z0-9_.-]{1,100}$/, '1 to 100 letters, digits and
 const address = matching(/^[^\s,;]+$/, 'one host name or IP address')
 const addresses = matching(/^$|^\s*[^\s;]+:\d{1,5}(\s*;\s*[^\s;]+:\d{1,5})*\s*;?\s*$/, 'addresses as host:port, separated by ;')
 const runtime = true
+const isWildcard = (host: unknown): boolean => host === '0.0.0.0' || host === '::'
 
 export const brokerKeys = {
   brokerClusterName: key(name, 'DefaultCluster', 'cluster this broker belongs to'),
@@ -16,10 +17,14 @@ export const brokerKeys = {
   brokerRole: key(oneOf('ASYNC_MASTER'), 'ASYNC_MASTER', 'role in the replica group', {
     differs: 'only ASYNC_MASTER: this release has no replication',
   }),
-  brokerIP1: key(address, environment => environment.address, 'address told to clients'),
+  bindAddress: key(address, '0.0.0.0', 'address listened on'),
+  brokerIP1: key(
+    address,
+    (environment, values) => (isWildcard(values['bindAddress']) ? environment.address : String(values['bindAddress'])),
+    'address told to clients',
+  ),
   brokerIP2: key(address, environment => environment.address, 'address told to slaves'),
   listenPort: key(port, 10_911, 'port for clients; 0 takes a free one'),
-  bindAddress: key(address, '0.0.0.0', 'address listened on'),
   namesrvAddr: key(
     addresses,
     environment => environment.variables['NAMESRV_ADDR'] ?? '',
@@ -51,13 +56,11 @@ export const brokerKeys = {
   timerWheelEnable: key(bool, true, 'creates the topic rmq_sys_wheel_timer', {
     differs: 'no timers beyond the delay levels in this release',
   }),
-  rejectTransactionMessage: key(bool, false, 'transactional messages are refused', { runtime }),
   notifyConsumerIdsChangedEnable: key(bool, true, 'members of a group are told when it changes', { runtime }),
 
   longPollingEnable: key(bool, true, 'a pull that finds nothing waits as long as its client asks', { runtime }),
   shortPollingTimeMills: key(milliseconds, 1000, 'how long it waits when longPollingEnable=false', { unit: 'ms', runtime }),
   flushConsumerOffsetInterval: key(int(100, INT_MAX), 5000, 'consumer offsets are saved this often', { unit: 'ms' }),
-  useServerSideResetOffset: key(bool, true, 'an offset reset is kept here until the next pull takes it', { runtime }),
   maxMsgsNumBatch: key(int(1, 10_000), 64, 'messages one key query returns at most', { runtime }),
 
   registerNameServerPeriod: key(

@@ -1,13 +1,19 @@
-import { bool, int, key, text, type KeyTable } from './keys.ts'
+import { bool, int, key, matching, text, type KeyTable } from './keys.ts'
 
 /** Keys of RocketMQ's NamesrvConfig that have an effect here (spec store, 12.5). */
+const path = matching(/^$|\//, 'a path with its folder')
+const inDataFolder = 'default in the data folder where RocketMQ has $HOME/namesrv'
 const runtime = true
 
 export const nameServerKeys = {
   listenPort: key(int(0, 65_535), 9876, 'port; 0 takes a free one'),
   bindAddress: key(text, '0.0.0.0', 'address listened on'),
-  kvConfigPath: key(text, environment => `${environment.home}/namesrv/kvConfig.json`, 'file of the key-value settings'),
-  configStorePath: key(text, environment => `${environment.home}/namesrv/namesrv.properties`, 'file that request 318 writes to'),
+  kvConfigPath: key(path, '', 'file of the key-value settings; empty: kvConfig.json in the data folder', {
+    differs: inDataFolder,
+  }),
+  configStorePath: key(path, '', 'file that request 318 writes to; empty: namesrv.properties in the data folder', {
+    differs: inDataFolder,
+  }),
   serverChannelMaxIdleTimeSeconds: key(int(1, 2_147_483_647), 120, 'a connection silent in both directions this long is closed', {
     unit: 's',
   }),

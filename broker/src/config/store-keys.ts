@@ -15,6 +15,9 @@ const own = 'own key'
 export const storeKeys = {
   storePathRootDir: key(onePath, environment => `${environment.home}/store`, 'folder of the store'),
   storePathCommitLog: key(onePath, (_, values) => `${String(values['storePathRootDir'])}/commitlog`, 'folder of the commit log'),
+  syncFlushTimeout: key(int(1, INT_MAX), 5000, 'a send not confirmed for this long is answered FLUSH_DISK_TIMEOUT', {
+    unit: 'ms',
+  }),
   flushDiskType: key(
     oneOf('SYNC_FLUSH', 'ASYNC_FLUSH'),
     'SYNC_FLUSH',

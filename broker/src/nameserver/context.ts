@@ -17,6 +17,10 @@ export interface NameServerSettings {
   readonly waitSecondsForService: number
   readonly deleteTopicWithBrokerRegistration: boolean
   readonly serverChannelMaxIdleTimeSeconds: number
+  /** '': kvConfig.json in the data folder. */
+  readonly kvConfigPath: string
+  /** '': namesrv.properties in the data folder. */
+  readonly configStorePath: string
   configText(): string
   fileText(): string
   update(text: string): string[]

@@ -11,7 +11,7 @@ export interface NameServerOptions {
   host: string
   /** 0 takes a free one. */
   port: number
-  /** Holds kvConfig.json and namesrv.properties. */
+  /** Holds kvConfig.json and namesrv.properties, unless the configuration names other places. */
   dataFolder: string
   disk: Disk
   clock: Clock
@@ -54,12 +54,13 @@ export async function startNameServer(options: NameServerOptions): Promise<NameS
 async function makeContext({ disk, dataFolder, clock, logger, config, limits }: NameServerOptions): Promise<NameServerContext> {
   return {
     routes: new RouteTable(limits),
-    kv: await KvConfig.load({ disk, path: `${dataFolder}/kvConfig.json`, clock, logger }),
+    kv: await KvConfig.load({ disk, path: config.kvConfigPath || `${dataFolder}/kvConfig.json`, clock, logger }),
     settings: config,
     clock,
     logger,
     startedAt: clock.monotonic(),
-    saveSettings: () => replaceWholeFile(disk, `${dataFolder}/namesrv.properties`, Buffer.from(config.fileText())),
+    saveSettings: () =>
+      replaceWholeFile(disk, config.configStorePath || `${dataFolder}/namesrv.properties`, Buffer.from(config.fileText())),
   }
 }
 

@@ -173,7 +173,7 @@ describe('loading', () => {
     })
     expect(config).toMatchObject({
       listenPort: 1234,
-      kvConfigPath: '/home/user/namesrv/kvConfig.json',
+      kvConfigPath: '',
       scanNotActiveBrokerInterval: 5000,
     })
     expect(config.warnings).toHaveLength(1)

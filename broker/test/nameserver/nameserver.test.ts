@@ -234,6 +234,15 @@ describe('name server', () => {
     )
   })
 
+  it('keeps its files where the configuration says', async () => {
+    await closeServer()
+    server = await start(0, [`kvConfigPath=${folder}/elsewhere/kv.json`, `configStorePath=${folder}/elsewhere/ns.conf`])
+    await ask({ code: RequestCode.PUT_KV_CONFIG, ext: { namespace: 'N', key: 'k', value: 'v' } })
+    await ask({ code: RequestCode.UPDATE_NAMESRV_CONFIG, body: Buffer.from('enableTopicList=false') })
+    expect(JSON.parse(readFileSync(join(folder, 'elsewhere/kv.json'), 'utf8'))).toEqual({ configTable: { N: { k: 'v' } } })
+    expect(readFileSync(join(folder, 'elsewhere/ns.conf'), 'utf8')).toBe('enableTopicList=false\n')
+  })
+
   it('answers routes only after waitSecondsForService when it is told to wait', async () => {
     await closeServer()
     server = await start(0, ['needWaitForService=true', 'waitSecondsForService=3'])
