@@ -55,8 +55,6 @@ export interface BrokerLimits {
   /** Pulls waiting for messages, in all and per queue; one more is answered at once. Defaults 100 000 and 10 000. */
   maxParkedPulls: number
   maxParkedPullsPerQueue: number
-  /** A send without confirmation for this long is answered FLUSH_DISK_TIMEOUT. Java: syncFlushTimeout, default 5000. */
-  flushTimeoutMs: number
   /** How long a stopping broker waits for what is in flight. Default 3000. */
   closeGraceMs: number
 }
@@ -65,7 +63,6 @@ const DEFAULT_LIMITS: BrokerLimits = {
   maxWaitingReplies: 100_000,
   maxParkedPulls: 100_000,
   maxParkedPullsPerQueue: 10_000,
-  flushTimeoutMs: 5000,
   closeGraceMs: 3000,
 }
 
@@ -165,7 +162,7 @@ async function openParts(
     config,
     maxWaitingReplies: limits.maxWaitingReplies,
     maxUnwrittenBytes: config.unwrittenBytesMax,
-    timeoutMs: limits.flushTimeoutMs,
+    timeoutMs: config.syncFlushTimeout,
     startPosition: store.stats().appended,
   })
   const delay = await startDelay(options, store, gate, levels)

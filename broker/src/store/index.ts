@@ -1,6 +1,6 @@
 export { openStore } from './open-store.ts'
 export { createNodeDisk } from './node-disk.ts'
-export { StoreDamagedError } from './commit-log/log-files.ts'
+export { StoreDamagedError, StoreInUseError } from './commit-log/log-files.ts'
 export { DEFAULT_DELAY_LEVELS, delayDueTime, parseDelayLevels, SCHEDULE_TOPIC } from './delay-levels.ts'
 export { type OpenOptions, storeDefaults, type StoreOptions } from './options.ts'
 export { type Disk, type DiskEntry, type DiskFile, type DiskLock, isDiskFull, readWholeFile, replaceWholeFile } from './disk.ts'

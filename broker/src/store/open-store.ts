@@ -1,6 +1,6 @@
 import { BlockCache } from './commit-log/block-cache.ts'
 import { CommitLog } from './commit-log/commit-log.ts'
-import { LogFiles, StoreDamagedError } from './commit-log/log-files.ts'
+import { LogFiles, StoreInUseError } from './commit-log/log-files.ts'
 import { LogReader } from './commit-log/log-reader.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { ConsumeQueues } from './consume-queue/queues.ts'
@@ -23,7 +23,7 @@ export async function openStore(given: OpenOptions): Promise<Store> {
   await disk.makeFolder(folder)
   const lock = await disk.lock(folder + '/lock')
   if (lock === null) {
-    throw new StoreDamagedError(`${folder} is in use by another process: stop that one first, or choose another folder`)
+    throw new StoreInUseError(`${folder} is in use by another process: stop that one first, or choose another folder`)
   }
   try {
     return await openLocked(options, lock)

@@ -37,7 +37,7 @@ describe('answers wait for the disk', () => {
   })
 
   it('a disk that does not answer in time: FLUSH_DISK_TIMEOUT with the full header', async () => {
-    await start({ limits: { flushTimeoutMs: 100 } })
+    await start({ sets: ['syncFlushTimeout=100'] })
     const gate = disk.faults.hold({ operation: 'write', path: COMMIT_LOG })
     const answer = await broker.send('T', 'second')
     expect(answer.code).toBe(ResponseCode.FLUSH_DISK_TIMEOUT)

@@ -8,6 +8,11 @@ export class StoreDamagedError extends Error {
   override readonly name = 'StoreDamagedError'
 }
 
+/** Another process has the store open. */
+export class StoreInUseError extends Error {
+  override readonly name = 'StoreInUseError'
+}
+
 interface LogFile {
   start: number
   file: DiskFile

@@ -24,7 +24,7 @@ const lookForQueuesMs = 10_000
 /** `comet msg tail`: prints messages of all queues as they arrive. Ctrl-C ends it with a summary, a second one at once. */
 export async function tail(io: Io, topic: string, options: TailOptions): Promise<number> {
   if (printedFieldNames(io, messages, options)) return ExitCode.OK
-  const from = options.since === 'start' ? 'start' : timeOption(options.since, '--since')
+  const from = options.since === 'earliest' || options.since === 'start' ? 'start' : timeOption(options.since, '--since')
   const matches = filterOf(options)
   const printer = new Printer(io, messages, options)
   const stop = new AbortController()

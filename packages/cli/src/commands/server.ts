@@ -96,7 +96,7 @@ function startFailure(error: unknown, dataFolder: string): unknown {
   if (problems) return new CliError('E_CONFIG', 'the configuration cannot be used', problems.join('; '), { cause: error })
   if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL')
     return new CliError('E_PORT', 'cannot listen', error.message, { cause: error })
-  if (/in use|locked/i.test(error.message))
+  if (error.name === 'StoreInUseError')
     return new CliError('E_DATA_IN_USE', `the data folder ${dataFolder} is in use`, error.message, { cause: error })
   return error
 }

@@ -43,7 +43,7 @@ export function addMessages(program: Command, run: Run): void {
   )
     .option(
       '--since <time>',
-      'start at a time: -15m, "today 09:00", 2026-01-01T10:00; start: from the beginning (default: from now on)',
+      'start at a time: -15m, "today 09:00", 2026-01-01T10:00; earliest: from the beginning (default: from now on)',
     )
     .option('--tag <tags>', 'only these tags: a || b')
     .option('--grep <pattern>', 'only bodies that match this regular expression')
