@@ -62,8 +62,8 @@ const recordings = ['5.3.3-java-json', '5.3.3-java-binary', '5.3.3-go', '5.3.3-m
 const WAIT_MS = 25_000
 /** A pull that nothing came for waits this long instead of 15 s or more. */
 const HELD_MS = '3000'
-/** The first retry level is ten seconds. */
-const SENT_BACK_DELAY_MS = 15_000
+/** The first retry level is ten seconds; what was sent back is there again after that. */
+const SENT_BACK_DELAY_MS = 11_000
 /** A recorded answer that took longer belongs to a pull that was held. */
 const HELD_AT_LEAST_MS = 100
 
@@ -176,8 +176,8 @@ class Replay {
   /** What was sent back arrives after a delay, in the recording as here: requests about it keep their distance. */
   async #untilDelivered(frame: Frame): Promise<void> {
     if (this.#sentBack === null || (frame.code !== 11 && frame.code !== 14) || !isRetryTopic(frame)) return
-    const wait = this.#sentBack.at + frame.t - this.#sentBack.t - Date.now()
-    if (wait > 0 && frame.t - this.#sentBack.t < SENT_BACK_DELAY_MS) await delay(wait)
+    const wait = this.#sentBack.at + Math.min(frame.t - this.#sentBack.t, SENT_BACK_DELAY_MS) - Date.now()
+    if (wait > 0) await delay(wait)
   }
 
   #whyLeftOut(frame: Frame): string | null {
