@@ -56,58 +56,68 @@ export function scanProperties(properties: string, into: KnownProperties): void 
   }
 }
 
+const T = 84
+const K = 75
+const U = 85
+const W = 87
+
+/** Whether `name` stands at `start`. The string is flat by then, so that reading single characters is cheaper than a call. */
+function isAt(properties: string, start: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) if (properties.charCodeAt(start + i) !== name.charCodeAt(i)) return false
+  return true
+}
+
 function note(properties: string, start: number, split: number, end: number, into: KnownProperties): void {
   const first = properties.charCodeAt(start)
   // Upper-case letters only: user properties mostly start otherwise or have another length.
   if (first < 65 || first > 90) return
   switch (split - start) {
     case 4:
-      if (properties.startsWith('TAGS', start)) into.tags = properties.slice(split + 1, end)
-      else if (properties.startsWith('KEYS', start)) into.keys = properties.slice(split + 1, end)
-      else if (properties.startsWith('WAIT', start)) into.wait = !isFalse(properties, split + 1, end)
+      if (first === T && isAt(properties, start, 'TAGS')) into.tags = properties.slice(split + 1, end)
+      else if (first === K && isAt(properties, start, 'KEYS')) into.keys = properties.slice(split + 1, end)
+      else if (first === W && isAt(properties, start, 'WAIT')) into.wait = !isFalse(properties, split + 1, end)
       return
     case 5:
-      if (properties.startsWith('DELAY', start)) into.delay = properties.slice(split + 1, end)
+      if (isAt(properties, start, 'DELAY')) into.delay = properties.slice(split + 1, end)
       return
     case 6:
-      if (properties.startsWith('POP_CK', start)) into.brokerOwned = true
+      if (isAt(properties, start, 'POP_CK')) into.brokerOwned = true
       return
     case 7:
-      if (properties.startsWith('CLUSTER', start)) into.brokerOwned = true
+      if (isAt(properties, start, 'CLUSTER')) into.brokerOwned = true
       return
     case 8:
-      if (properties.startsWith('UNIQ_KEY', start)) into.uniqKey = properties.slice(split + 1, end)
-      else if (properties.startsWith('TRAN_MSG', start))
-        into.transactional = properties.slice(split + 1, end).toLowerCase() === 'true'
-      else if (properties.startsWith('TRACE_ON', start) || properties.startsWith('REAL_QID', start)) into.brokerOwned = true
+      if (first === U && isAt(properties, start, 'UNIQ_KEY')) into.uniqKey = properties.slice(split + 1, end)
+      else if (isAt(properties, start, 'TRAN_MSG')) into.transactional = properties.slice(split + 1, end).toLowerCase() === 'true'
+      else if (isAt(properties, start, 'TRACE_ON') || isAt(properties, start, 'REAL_QID')) into.brokerOwned = true
       return
     case 9:
-      if (properties.startsWith('INNER_NUM', start)) into.innerBatch = true
+      if (isAt(properties, start, 'INNER_NUM')) into.innerBatch = true
       return
     case 10:
-      if (properties.startsWith('MSG_REGION', start) || properties.startsWith('REAL_TOPIC', start)) into.brokerOwned = true
+      if (isAt(properties, start, 'MSG_REGION') || isAt(properties, start, 'REAL_TOPIC')) into.brokerOwned = true
       return
     case 11:
-      if (properties.startsWith('RETRY_TOPIC', start)) into.retryTopic = properties.slice(split + 1, end)
+      if (isAt(properties, start, 'RETRY_TOPIC')) into.retryTopic = properties.slice(split + 1, end)
       return
     case 12:
-      if (properties.startsWith('TIMER_OUT_MS', start)) into.timerDone = true
+      if (isAt(properties, start, 'TIMER_OUT_MS')) into.timerDone = true
       return
     case 14:
-      if (properties.startsWith('TIMER_DELAY_MS', start)) into.timer = 'TIMER_DELAY_MS'
+      if (isAt(properties, start, 'TIMER_DELAY_MS')) into.timer = 'TIMER_DELAY_MS'
       return
     case 15:
-      if (properties.startsWith('TIMER_DELAY_SEC', start)) into.timer = 'TIMER_DELAY_SEC'
+      if (isAt(properties, start, 'TIMER_DELAY_SEC')) into.timer = 'TIMER_DELAY_SEC'
       return
     case 16:
-      if (properties.startsWith('TIMER_DELIVER_MS', start)) into.timer = 'TIMER_DELIVER_MS'
+      if (isAt(properties, start, 'TIMER_DELIVER_MS')) into.timer = 'TIMER_DELIVER_MS'
       return
     default:
   }
 }
 
 const isFalse = (properties: string, start: number, end: number): boolean =>
-  properties.slice(start, end).toLowerCase() === 'false'
+  end - start === 5 && properties.slice(start, end).toLowerCase() === 'false'
 
 /** `properties` without any pair of these names. */
 export function withoutProperties(properties: string, names: readonly string[]): string {

@@ -15,7 +15,13 @@ import {
   type TopicConfig,
 } from '@cometmq/remoting'
 import type { SendAnswer } from '../delivery/ack-gate.ts'
-import { newKnownProperties, property, scanProperties, withoutProperties } from '../delivery/known-properties.ts'
+import {
+  type KnownProperties,
+  newKnownProperties,
+  property,
+  scanProperties,
+  withoutProperties,
+} from '../delivery/known-properties.ts'
 import type { NewBatch, NewMessage, PutResult } from '../store/types.ts'
 import { randomBelow, type Broker } from './context.ts'
 import { putCode } from './put-code.ts'
@@ -52,6 +58,7 @@ class Sender {
   readonly #known = newKnownProperties()
   /** MSG_REGION, TRACE_ON and CLUSTER, which every stored message gets. */
   #added = ''
+  #addedBytes: Buffer = NO_BODY
   #errorExt: Readonly<Record<string, string>> = {}
   readonly #syncFlush: boolean
   readonly #message: NewMessage
@@ -84,6 +91,7 @@ class Sender {
     const { regionId, brokerClusterName, traceOn } = this.#broker.config
     const trace = String(traceOn)
     this.#added = property('MSG_REGION', regionId) + property('TRACE_ON', trace) + property('CLUSTER', brokerClusterName)
+    this.#addedBytes = Buffer.from(this.#added)
     this.#errorExt = { MSG_REGION: regionId, TRACE_ON: trace }
   }
 
@@ -156,7 +164,8 @@ class Sender {
       uniqKey = broker.uniqueId()
       properties = appendProperties(properties, property('UNIQ_KEY', uniqKey))
     }
-    message.properties = appendProperties(properties, this.#added)
+    message.properties = properties
+    message.addedProperties = this.#addedBytes
     message.flag = fields.flag
     message.sysFlag = fields.sysFlag
     message.bornTimestamp = fields.bornTimestamp
@@ -195,7 +204,7 @@ class Sender {
       )
     }
     const header = known.brokerOwned ? withoutProperties(fields.properties, BROKER_OWNED) : fields.properties
-    const elements = batchElements(body, appendProperties(header, this.#added))
+    const elements = batchElements(body, known)
     if (typeof elements === 'string') return this.#error(ResponseCode.MESSAGE_ILLEGAL, elements)
     const batch: NewBatch = {
       topic: fields.topic,
@@ -205,6 +214,8 @@ class Sender {
       bornHost: peer.remoteHost,
       reconsumeTimes: fields.reconsumeTimes,
       preparedTransactionOffset: 0,
+      // Behind each element's own, as RocketMQ 5.3.3 stores them (spec store, 2.6).
+      addedProperties: Buffer.from(appendProperties(header, this.#added)),
       elements,
     }
     const result = broker.store.appendBatch(batch)
@@ -297,16 +308,22 @@ class Sender {
 const knownOfElement = newKnownProperties()
 
 /**
- * Elements of a batch, each with all properties of the request's header behind its own, as RocketMQ 5.3.3 stores them (spec store,
- * 2.6). A string: why the body cannot be read.
+ * Elements of a batch. The header's properties come behind their own, and of equal names the later one counts. A string: why the body
+ * cannot be read.
  */
-function batchElements(body: Buffer, headerProperties: string): NewBatch['elements'] | string {
+function batchElements(body: Buffer, ofHeader: KnownProperties): NewBatch['elements'] | string {
   try {
-    return decodeBatch(body).map(element => {
-      const properties = appendProperties(element.properties, headerProperties)
+    return decodeBatch(body).map(({ flag, body, properties }) => {
       scanProperties(properties, knownOfElement)
       const { tags, uniqKey, keys } = knownOfElement
-      return { flag: element.flag, body: element.body, properties, tags, uniqKey, keys }
+      return {
+        flag,
+        body,
+        properties,
+        tags: ofHeader.tags === '' ? tags : ofHeader.tags,
+        uniqKey: ofHeader.uniqKey === '' ? uniqKey : ofHeader.uniqKey,
+        keys: ofHeader.keys === '' ? keys : ofHeader.keys,
+      }
     })
   } catch (error) {
     if (error instanceof MessageFormatError) return `batch body: ${error.message}`

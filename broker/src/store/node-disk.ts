@@ -57,6 +57,20 @@ class NodeDiskFile implements DiskFile {
     if (this.#syncAfterWrite) await this.sync()
   }
 
+  writeNow(buffers: readonly Uint8Array[], position: number): void {
+    if (this.#closed) throw this.#closedError()
+    let rest: readonly Uint8Array[] = buffers
+    while (rest.length > 0) {
+      const first = rest[0]!
+      const count =
+        rest.length === 1
+          ? fs.writeSync(this.#descriptor, first, 0, first.byteLength, position)
+          : fs.writevSync(this.#descriptor, rest, position)
+      position += count
+      rest = without(rest, count)
+    }
+  }
+
   async truncate(size: number): Promise<void> {
     await this.#call(done => fs.ftruncate(this.#descriptor, size, done))
     this.#sizeChanged = true

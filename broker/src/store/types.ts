@@ -17,8 +17,10 @@ export interface NewMessage {
   /** 0 unless this is a committed transactional message. */
   preparedTransactionOffset: number
   body: Uint8Array
-  /** The complete property string, in RocketMQ's `name 0x01 value 0x02` form; '' for none. */
+  /** The property string, in RocketMQ's `name 0x01 value 0x02` form; '' for none. */
   properties: string
+  /** More properties in the same form, already encoded, stored behind `properties`: what a broker adds to every message. */
+  addedProperties?: Uint8Array
   /** TAGS, UNIQ_KEY and KEYS as they stand in `properties`; '' when absent. */
   tags: string
   uniqKey: string

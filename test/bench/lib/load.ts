@@ -1,18 +1,10 @@
-import { build } from 'hdr-histogram-js'
-import {
-  type Caller,
-  createCaller,
-  encodeBatch,
-  encodeSendHeader,
-  type Request,
-  RequestCode,
-  ResponseCode,
-  type Serialize,
-  silentLogger,
-  systemClock,
-  tcpTransport,
-} from '@cometmq/remoting'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { build, type Histogram } from 'hdr-histogram-js'
+import { type Caller, createCaller, type Serialize, silentLogger, systemClock, tcpTransport } from '@cometmq/remoting'
+import { AnswerReader } from './answer-reader.ts'
 import { latencyOf, type Row } from './report.ts'
+import { type SendTemplate } from './send-template.ts'
 
 export interface LoadResult {
   messages: number
@@ -22,80 +14,99 @@ export interface LoadResult {
 }
 
 export const connectLoad = (serialize: Serialize): Caller =>
-  createCaller({ transport: tcpTransport, clock: systemClock, logger: silentLogger, serialize, limits: {} })
+  createCaller({ transport: tcpTransport, clock: systemClock, logger: silentLogger, serialize })
 
-const PROPERTIES = 'TAGS\x01TagA\x02WAIT\x01true\x02'
-const pad = (n: number): string => n.toString(16).padStart(20, '0').toUpperCase()
+/** Requests written to the socket at once, at most. */
+const BURST_BYTES = 256 * 1024
 
-/** The n-th send request, single (310) or a batch of `batch` (320), to queue n modulo `queues` of the topic. */
-export function sendRequests(
-  topic: string,
-  queues: number,
-  bodyBytes: number,
-  batch: number,
-  queuesPerTopic = queues,
-): (n: number) => Request {
-  const body = Buffer.alloc(bodyBytes, 0x61)
-  const code = batch === 1 ? RequestCode.SEND_MESSAGE_V2 : RequestCode.SEND_BATCH_MESSAGE
-  const header = {
-    producerGroup: 'bench',
-    topic,
-    defaultTopic: 'TBW102',
-    defaultTopicQueueNums: 4,
-    queueId: 0,
-    sysFlag: 0,
-    bornTimestamp: Date.now(),
-    flag: 0,
-    reconsumeTimes: 0,
-    unitMode: false,
-    batch: batch > 1,
-  }
-  return n => {
-    const queue = n % queues
-    const ext = encodeSendHeader(code, {
-      ...header,
-      topic: queues === queuesPerTopic ? topic : topic + Math.floor(queue / queuesPerTopic),
-      queueId: queue % queuesPerTopic,
-      properties: `UNIQ_KEY\x017F0000010000${pad(n)}\x02${PROPERTIES}`,
-    })
-    if (batch === 1) return { code, ext, body }
-    const elements = Array.from({ length: batch }, (_, i) => ({
-      flag: 0,
-      body,
-      properties: `UNIQ_KEY\x017F0000020000${pad(n * batch + i)}\x02${PROPERTIES}`,
-    }))
-    return { code, ext, body: encodeBatch(elements) }
+/**
+ * Keeps `window` send requests unanswered on one connection for some seconds. The load shares two cores with the broker, so it must cost
+ * little: frames are copies of a prepared one with number and keys written in, answers are looked at without decoding them. Latency is from
+ * handing the bytes to the socket to seeing the answer.
+ */
+export async function drive(
+  address: string,
+  template: SendTemplate,
+  options: { window: number; seconds: number },
+): Promise<LoadResult> {
+  const [host, port] = address.split(':') as [string, string]
+  const socket = connect({ host, port: Number(port), noDelay: true })
+  await once(socket, 'connect')
+  try {
+    return await new Drive(socket, template, options).result
+  } finally {
+    socket.destroy()
   }
 }
 
-/** Keeps `window` requests unanswered for some seconds; latency is from call to answer. */
-export async function drive(
-  caller: Caller,
-  address: string,
-  next: (n: number) => Request,
-  options: { window: number; seconds: number; messagesPerRequest: number },
-): Promise<LoadResult> {
-  const histogram = build({ highestTrackableValue: 60_000_000, numberOfSignificantValueDigits: 3 })
-  const startedAt = performance.now()
-  const until = startedAt + options.seconds * 1000
-  let n = 0
-  let answered = 0
-  let failed = 0
-  const one = async (): Promise<void> => {
-    for (let now = performance.now(); now < until;) {
-      const answer = await caller.call(address, next(n++), 10_000)
-      const then = performance.now()
-      if (answer.code === ResponseCode.SUCCESS) answered++
-      else failed++
-      histogram.recordValue(Math.max(1, Math.round((then - now) * 1000)))
-      now = then
+class Drive {
+  readonly result: Promise<LoadResult>
+  readonly #socket: Socket
+  readonly #template: SendTemplate
+  readonly #window: number
+  readonly #histogram: Histogram = build({ highestTrackableValue: 60_000_000, numberOfSignificantValueDigits: 3 })
+  readonly #sentAt: Float64Array
+  readonly #startedAt = performance.now()
+  readonly #until: number
+  #next = 0
+  #unanswered = 0
+  #succeeded = 0
+  #failed = 0
+  #finish!: (result: LoadResult) => void
+
+  constructor(socket: Socket, template: SendTemplate, options: { window: number; seconds: number }) {
+    this.#socket = socket
+    this.#template = template
+    this.#window = options.window
+    this.#until = this.#startedAt + options.seconds * 1000
+    // Answers may come in any order, but only within the window.
+    this.#sentAt = new Float64Array(options.window * 64)
+    const reader = new AnswerReader((opaque, code) => this.#answered(opaque, code))
+    this.result = new Promise((resolve, reject) => {
+      this.#finish = resolve
+      socket.on('error', reject)
+      socket.on('close', () => reject(new Error('the broker closed the connection')))
+    })
+    socket.on('data', chunk => {
+      reader.push(chunk)
+      this.#fill()
+    })
+    this.#fill()
+  }
+
+  #answered(opaque: number, code: number): void {
+    this.#unanswered--
+    if (code === 0) this.#succeeded++
+    else this.#failed++
+    const took = performance.now() - this.#sentAt[(opaque - this.#template.firstOpaque) % this.#sentAt.length]!
+    this.#histogram.recordValue(Math.max(1, Math.round(took * 1000)))
+  }
+
+  #fill(): void {
+    const now = performance.now()
+    if (now >= this.#until) {
+      if (this.#unanswered === 0) this.#end(now)
+      return
+    }
+    const { frameBytes } = this.#template
+    while (this.#unanswered < this.#window) {
+      const count = Math.min(this.#window - this.#unanswered, Math.max(1, Math.floor(BURST_BYTES / frameBytes)))
+      const burst = Buffer.allocUnsafe(count * frameBytes)
+      for (let i = 0; i < count; i++) {
+        this.#sentAt[this.#next % this.#sentAt.length] = now
+        this.#template.write(burst, i * frameBytes, this.#next++)
+      }
+      this.#unanswered += count
+      this.#socket.write(burst)
     }
   }
-  await Promise.all(Array.from({ length: options.window }, one))
-  return {
-    messages: answered * options.messagesPerRequest,
-    seconds: (performance.now() - startedAt) / 1000,
-    failed,
-    latency: latencyOf(histogram),
+
+  #end(now: number): void {
+    this.#finish({
+      messages: this.#succeeded * this.#template.messages,
+      seconds: (now - this.#startedAt) / 1000,
+      failed: this.#failed,
+      latency: latencyOf(this.#histogram),
+    })
   }
 }

@@ -1,7 +1,8 @@
 import { pullMessageRequest, pullMessageResponse, RequestCode, ResponseCode, decodeRecords, type Caller } from '@cometmq/remoting'
 import type { BenchContext } from '../lib/context.ts'
 import { startBrokerProcess } from '../lib/broker-process.ts'
-import { connectLoad, drive, sendRequests } from '../lib/load.ts'
+import { connectLoad, drive } from '../lib/load.ts'
+import { sendTemplate } from '../lib/send-template.ts'
 import { createTopic } from '../lib/topics.ts'
 import type { Row } from '../lib/report.ts'
 
@@ -45,16 +46,13 @@ export async function pullDrainRows(context: BenchContext): Promise<Row[]> {
     const caller = connectLoad('JSON')
     const rows: Row[] = []
     try {
-      await createTopic(caller, address, 'BenchDrain', QUEUES)
-      const sent = await drive(caller, address, sendRequests('BenchDrain', QUEUES, 128, 32), {
-        window: 64,
-        seconds: context.quick ? 2 : 8,
-        messagesPerRequest: 32,
-      })
+      await createTopic(caller, address, 'BenchDrain000', QUEUES)
+      const template = sendTemplate({ topic: 'BenchDrain', queues: QUEUES, bodyBytes: 128, batch: 32, serialize: 'JSON' })
+      const sent = await drive(address, template, { window: 64, seconds: context.quick ? 2 : 8 })
       for (const name of ['pull drain 128 B, first time', 'pull drain 128 B, again']) {
         const startedAt = performance.now()
         const counts = await Promise.all(
-          Array.from({ length: QUEUES }, (_, queueId) => drainQueue(caller, address, 'BenchDrain', queueId)),
+          Array.from({ length: QUEUES }, (_, queueId) => drainQueue(caller, address, 'BenchDrain000', queueId)),
         )
         const read = counts.reduce((sum, count) => sum + count, 0)
         const seconds = (performance.now() - startedAt) / 1000

@@ -1,6 +1,7 @@
 import type { BenchContext } from '../lib/context.ts'
 import { startBrokerProcess } from '../lib/broker-process.ts'
-import { connectLoad, drive, sendRequests } from '../lib/load.ts'
+import { connectLoad, drive } from '../lib/load.ts'
+import { sendTemplate } from '../lib/send-template.ts'
 import { createTopic } from '../lib/topics.ts'
 import type { Row } from '../lib/report.ts'
 
@@ -22,10 +23,17 @@ export async function queueRows(context: BenchContext): Promise<Row[]> {
         try {
           const perTopic = Math.min(count, QUEUES_PER_TOPIC)
           for (let i = 0; i < count / perTopic; i++)
-            await createTopic(caller, address, count === perTopic ? 'BenchQueues' : 'BenchQueues' + i, perTopic)
-          const next = sendRequests('BenchQueues', count, 128, 1, perTopic)
-          await drive(caller, address, next, { window: 1000, seconds: context.warmupSeconds, messagesPerRequest: 1 })
-          const result = await drive(caller, address, next, { window: 1000, seconds: context.seconds, messagesPerRequest: 1 })
+            await createTopic(caller, address, 'BenchQueues' + String(i).padStart(3, '0'), perTopic)
+          const template = sendTemplate({
+            topic: 'BenchQueues',
+            queues: count,
+            queuesPerTopic: perTopic,
+            bodyBytes: 128,
+            batch: 1,
+            serialize: 'JSON',
+          })
+          await drive(address, template, { window: 1000, seconds: context.warmupSeconds })
+          const result = await drive(address, template, { window: 1000, seconds: context.seconds })
           rates.get(count)!.push(result.messages / result.seconds)
         } finally {
           await caller.close()

@@ -1,8 +1,9 @@
 import { createTopic } from '../lib/topics.ts'
 import type { BenchContext } from '../lib/context.ts'
 import { startBrokerProcess } from '../lib/broker-process.ts'
-import { connectLoad, drive, sendRequests } from '../lib/load.ts'
+import { connectLoad, drive } from '../lib/load.ts'
 import type { Row } from '../lib/report.ts'
+import { sendTemplate } from '../lib/send-template.ts'
 
 const QUEUES = 8
 
@@ -19,17 +20,17 @@ export async function remotingSendRows(context: BenchContext): Promise<Row[]> {
       try {
         for (const serialize of ['JSON', 'ROCKETMQ'] as const) {
           const caller = connectLoad(serialize)
-          await createTopic(caller, address, 'BenchSend', QUEUES)
+          await createTopic(caller, address, 'BenchSend000', QUEUES)
           for (const [window, batch] of [
             [1, 1],
             [64, 1],
             [1000, 1],
             [64, 32],
           ] as const) {
-            const next = sendRequests('BenchSend', QUEUES, 128, batch)
-            await drive(caller, address, next, { window, seconds: context.warmupSeconds, messagesPerRequest: batch })
+            const template = sendTemplate({ topic: 'BenchSend', queues: QUEUES, bodyBytes: 128, batch, serialize })
+            await drive(address, template, { window, seconds: context.warmupSeconds })
             const cpu = broker.cpuSeconds()
-            const result = await drive(caller, address, next, { window, seconds: context.seconds, messagesPerRequest: batch })
+            const result = await drive(address, template, { window, seconds: context.seconds })
             if (result.failed > 0) throw new Error(`${result.failed} sends were refused`)
             const name = `send 128 B ${flush === 'SYNC_FLUSH' ? 'sync' : 'async'} ${serialize}, ${window} in flight${batch > 1 ? `, batches of ${batch}` : ''}`
             const value = result.messages / result.seconds

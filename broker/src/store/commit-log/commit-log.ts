@@ -1,7 +1,7 @@
 import { BLANK_MAGIC, type Clock, crc32 } from '@cometmq/remoting'
 import { type DiskFile, isDiskFull } from '../disk.ts'
 import type { NewBatch, NewMessage, PutResult, PutStatus } from '../types.ts'
-import { BLANK_BYTES, encodeRecord, recordBytes, recordBytesMax } from './encode-record.ts'
+import { BLANK_BYTES, encodeRecord, propertyBytes, type RecordContent, recordBytes, recordBytesMax } from './encode-record.ts'
 import type { LogFiles } from './log-files.ts'
 import { type Chunk, Tail } from './tail.ts'
 
@@ -33,6 +33,7 @@ export interface CommitLogOptions {
 /** Above the body limit a record may have this much for topic and properties (spec store, 2.5). */
 const RECORD_EXTRA_BYTES = 65_536
 const NONE: readonly number[] = []
+const NO_BYTES: Uint8Array = new Uint8Array(0)
 /** A write to the page cache that takes longer blocks everybody: the next ones go to the thread pool for a while. */
 const SLOW_WRITE_MS = 3
 const AVOID_BLOCKING_MS = 1000
@@ -72,7 +73,7 @@ export class CommitLog {
   diskFull = false
   readonly #options: CommitLogOptions
   readonly #place = { queueOffset: 0, physicalOffset: 0, storeTimestamp: 0 }
-  readonly #content
+  readonly #content: RecordContent
   #scheduled = false
   #writing = false
   #idle: (() => void)[] = []
@@ -88,8 +89,8 @@ export class CommitLog {
     this.lastTimestamp = lastTimestamp
     this.#writtenTimestamp = lastTimestamp
     this.syncedTimestamp = lastTimestamp
-    const empty: Uint8Array = new Uint8Array(0)
-    this.#content = { flag: 0, body: empty, properties: '', bodyCrc: 0, topic: empty, storeHost: options.storeHost }
+    const { storeHost } = options
+    this.#content = { flag: 0, body: NO_BYTES, bodyCrc: 0, topic: NO_BYTES, properties: '', added: NO_BYTES, storeHost }
   }
 
   get end(): number {
@@ -134,12 +135,13 @@ export class CommitLog {
     const illegal = this.#check(message.body.length)
     if (illegal !== null) return illegal
     const { body, properties } = message
-    const bound = recordBytesMax(body.length, topic.length, properties.length)
+    const added = message.addedProperties ?? NO_BYTES
+    const bound = recordBytesMax(body.length, topic.length, properties.length) + added.length
     if (bound + BLANK_BYTES > this.#freeBytes() || bound > this.#recordBytesMax) {
       const bytes = recordBytes(
         body.length,
         topic.length,
-        Buffer.byteLength(properties),
+        propertyBytes(properties, added),
         message.bornHost.length + this.#options.storeHost.length,
       )
       if (bytes > this.#recordBytesMax || !this.#fit(bytes)) return this.#tooLarge(bytes)
@@ -168,8 +170,9 @@ export class CommitLog {
   /** All elements back to back in one file, or none (spec store, 2.4 and 2.6). `sizes` gets the size of each record. */
   appendBatch(batch: NewBatch, topic: Uint8Array, queue: LogQueue, sizes: number[]): PutResult {
     const { elements } = batch
+    const added = batch.addedProperties ?? NO_BYTES
     let bodyBytes = 0
-    let bound = 0
+    let bound = added.length * elements.length
     for (const element of elements) {
       bodyBytes += element.body.length
       bound += recordBytesMax(element.body.length, topic.length, element.properties.length)
@@ -180,7 +183,7 @@ export class CommitLog {
       const hostBytes = batch.bornHost.length + this.#options.storeHost.length
       let exact = 0
       for (const { body, properties } of elements)
-        exact += recordBytes(body.length, topic.length, Buffer.byteLength(properties), hostBytes)
+        exact += recordBytes(body.length, topic.length, propertyBytes(properties, added), hostBytes)
       if (!this.#fit(exact)) return this.#tooLarge(exact)
     }
     const chunk = this.tail.room(bound)
@@ -226,6 +229,7 @@ export class CommitLog {
     content.flag = element.flag
     content.body = body
     content.properties = element.properties
+    content.added = head.addedProperties ?? NO_BYTES
     content.bodyCrc = body.length === 0 ? 0 : crc32(body, 0, body.length)
     content.topic = topic
     return encodeRecord(chunk, at, head, content, this.#place)
@@ -238,7 +242,7 @@ export class CommitLog {
   #tooLarge(bytes: number): PutResult {
     return refused(
       'MESSAGE_ILLEGAL',
-      `the record would take ${bytes} bytes the limits are ${this.#recordBytesMax} (maxMessageSize and 64 KiB) and a commit log file of ${this.files.fileBytes}`,
+      `the record would take ${bytes} bytes, the limits are ${this.#recordBytesMax} (maxMessageSize and 64 KiB) and a commit log file of ${this.files.fileBytes}`,
     )
   }
 

@@ -9,6 +9,7 @@ export const BLANK_BYTES = 8
 /** Fixed part with IPv4 hosts and a version 1 topic. */
 const FIXED_BYTES = 91
 const PROPERTIES_MAX = 32_767
+const PROPERTY_SEPARATOR_BYTE = 2
 const TWO_32 = 4_294_967_296
 
 const { BORN_HOST_V6, STORE_HOST_V6 } = SysFlag
@@ -23,9 +24,27 @@ export interface RecordHead {
   preparedTransactionOffset: number
 }
 
+export interface RecordContent {
+  flag: number
+  body: Uint8Array
+  bodyCrc: number
+  topic: Uint8Array
+  properties: string
+  /** Encoded properties behind `properties`. */
+  added: Uint8Array
+  storeHost: Uint8Array
+}
+
+/** Bytes that `properties` and what is added to them take together. */
+export function propertyBytes(properties: string, added: Uint8Array): number {
+  const separator =
+    added.length > 0 && properties.length > 0 && properties.charCodeAt(properties.length - 1) !== PROPERTY_SEPARATOR_BYTE ? 1 : 0
+  return Buffer.byteLength(properties) + separator + added.length
+}
+
 /** Upper bound of a record's size, cheap to compute: a UTF-16 unit takes at most three bytes. */
 export function recordBytesMax(bodyBytes: number, topicBytes: number, propertyUnits: number): number {
-  return FIXED_BYTES + 1 + 24 + bodyBytes + topicBytes + Math.min(propertyUnits * 3, PROPERTIES_MAX + 3)
+  return FIXED_BYTES + 2 + 24 + bodyBytes + topicBytes + Math.min(propertyUnits * 3, PROPERTIES_MAX + 3)
 }
 
 /** Exact size of a record. Hosts are address and port: 8 or 20 bytes. */
@@ -47,7 +66,7 @@ export function encodeRecord(
   target: { buffer: Buffer; view: DataView },
   at: number,
   head: RecordHead,
-  content: { flag: number; body: Uint8Array; properties: string; bodyCrc: number; topic: Uint8Array; storeHost: Uint8Array },
+  content: RecordContent,
   place: { queueOffset: number; physicalOffset: number; storeTimestamp: number },
 ): number {
   const { buffer, view } = target
@@ -82,10 +101,19 @@ export function encodeRecord(
   else buffer[p] = topic.length
   p++
   for (let i = 0; i < topic.length; i++) buffer[p++] = topic[i]!
-  const propertyBytes = properties.length === 0 ? 0 : buffer.write(properties, p + 2, 'utf8')
-  if (propertyBytes > PROPERTIES_MAX) return -1
-  view.setInt16(p, propertyBytes)
-  p += 2 + propertyBytes
+  const propertiesLength = putProperties(buffer, p + 2, properties, content.added)
+  if (propertiesLength > PROPERTIES_MAX) return -1
+  view.setInt16(p, propertiesLength)
+  p += 2 + propertiesLength
   view.setInt32(at, p - at)
   return p - at
+}
+
+/** Bytes written. Old clients leave the last separator out: it is put in before more follows (spec store, 2.2). */
+function putProperties(buffer: Buffer, at: number, properties: string, added: Uint8Array): number {
+  let bytes = properties.length === 0 ? 0 : buffer.write(properties, at, 'utf8')
+  if (added.length === 0 || bytes > PROPERTIES_MAX) return bytes
+  if (bytes > 0 && buffer[at + bytes - 1] !== PROPERTY_SEPARATOR_BYTE) buffer[at + bytes++] = PROPERTY_SEPARATOR_BYTE
+  buffer.set(added, at + bytes)
+  return bytes + added.length
 }
