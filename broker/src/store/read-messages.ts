@@ -5,6 +5,7 @@ import type { ConsumeQueue } from './consume-queue/queue.ts'
 import { FILLER_SIZE, ROW_BYTES, type RowBlock } from './consume-queue/rows.ts'
 import type { ConsumeQueues } from './consume-queue/queues.ts'
 import type { StoreOptions } from './options.ts'
+import { Slab } from './slab.ts'
 import type { GetQuery, GetResult, GetStatus } from './types.ts'
 
 const EMPTY = Buffer.alloc(0)
@@ -38,6 +39,7 @@ export class MessageReader {
   readonly #log: CommitLog
   readonly #reader: LogReader
   readonly #options: StoreOptions
+  readonly #slab = new Slab()
 
   constructor(queues: ConsumeQueues, log: CommitLog, reader: LogReader, options: StoreOptions) {
     this.#queues = queues
@@ -120,7 +122,7 @@ export class MessageReader {
       if (selection.scanned === 0) return nothing('OFFSET_FOUND_NULL', queue.offsetAfterGap(selection.next), min, max)
       return nothing(selection.removed ? 'MESSAGE_WAS_REMOVING' : 'NO_MATCHED_MESSAGE', selection.next, min, max)
     }
-    const body = Buffer.allocUnsafe(selection.bytes)
+    const body = this.#slab.take(selection.bytes)
     // Copies what is in memory without a promise; goes on asynchronously with the first record that is not.
     let at = 0
     for (let i = 0; i < count; i++) {

@@ -19,7 +19,7 @@ const PULL = {
 }
 
 /** Pulls one queue to its end, one request after the other as a consumer does; every record is decoded. Returns the messages read. */
-async function drainQueue(caller: Caller, address: string, topic: string, queueId: number): Promise<number> {
+export async function drainQueue(caller: Caller, address: string, topic: string, queueId: number): Promise<number> {
   let offset = 0
   let read = 0
   for (;;) {

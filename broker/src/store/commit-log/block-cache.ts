@@ -1,6 +1,7 @@
 import type { LogFiles } from './log-files.ts'
 
 const BLOCK_BYTES = 256 * 1024
+const FREE_BLOCKS_MAX = 8
 
 interface Block {
   start: number
@@ -16,6 +17,7 @@ export class BlockCache {
   readonly #written: () => number
   /** In order of reading. */
   readonly #blocks = new Map<number, Block>()
+  readonly #free: Buffer[] = []
   readonly #loading = new Map<number, Promise<void>>()
 
   constructor(files: LogFiles, bytesMax: number, written: () => number) {
@@ -62,16 +64,27 @@ export class BlockCache {
     const file = this.#files.existing(start)
     if (file === undefined) throw new Error(`the commit log has no file for position ${start}`)
     const inFile = start % this.#files.fileBytes
-    const bytes = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, this.#files.fileBytes - inFile))
+    const bytes = this.#free.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES)
     const written = this.#written()
-    const valid = Math.min(await file.read(bytes, inFile), written - start)
-    this.#blocks.delete(start)
+    const valid = Math.min(
+      await file.read(bytes.subarray(0, Math.min(BLOCK_BYTES, this.#files.fileBytes - inFile)), inFile),
+      written - start,
+    )
+    this.#evict(start)
     this.#blocks.set(start, { start, bytes, valid })
-    while (this.#blocks.size > this.#blocksMax) this.#blocks.delete(this.#blocks.keys().next().value!)
+    while (this.#blocks.size > this.#blocksMax) this.#evict(this.#blocks.keys().next().value!)
+  }
+
+  /** Readers copy at once, so the memory of a block that goes can be filled again. */
+  #evict(start: number): void {
+    const block = this.#blocks.get(start)
+    if (block === undefined) return
+    this.#blocks.delete(start)
+    if (this.#free.length < FREE_BLOCKS_MAX) this.#free.push(block.bytes)
   }
 
   /** Forgets blocks with bytes at or after `position`. */
   drop(position: number): void {
-    for (const [start, block] of this.#blocks) if (start + block.bytes.length > position) this.#blocks.delete(start)
+    for (const [start, block] of this.#blocks) if (start + block.bytes.length > position) this.#evict(start)
   }
 }
