@@ -221,7 +221,7 @@ describe.skipIf(why !== '')('mqadmin', () => {
         expect(consumed.filter(row => row[1] === copy && row[0] === held.topic).map(row => row[5])).toEqual(['3', '3'])
       })
 
-      it('resetOffsetByTime of a running group: it gets everything again', async () => {
+      it('resetOffsetByTime of a running group answers the new offsets', async () => {
         const rows = await admin.table('resetOffsetByTime', '-g', held.group, '-t', held.topic, '-s', '0')
         expect(rows.map(row => row.slice(0, 3)).sort()).toEqual([
           [server.brokerName, '0', '0'],
