@@ -53,6 +53,9 @@ export class DiskStore implements Store, LogListener {
   readonly #rollbackListeners: ((position: number, reason: string) => void)[] = []
   readonly #arrivalListeners: ((topic: string, queueId: number, maxOffset: number) => void)[] = []
   #arrived: ConsumeQueue[] = []
+  /** Log position up to which records may be dispatched. */
+  #dispatchable = 0
+  #dispatchScheduled = false
   #closing: Promise<void> | null = null
 
   constructor(options: StoreOptions, parts: StoreParts) {
@@ -75,6 +78,7 @@ export class DiskStore implements Store, LogListener {
   async start(parts: LogParts, unclean: boolean): Promise<void> {
     this.#logParts = parts
     this.#log = parts.log
+    this.#dispatchable = parts.dispatcher.position
     this.#messages = new MessageReader(this.#parts.queues, parts.log, parts.reader, this.#options)
     this.#maintenance = new Maintenance(this.#options, { ...this.#parts, ...parts })
     await this.#maintenance.start()
@@ -177,12 +181,30 @@ export class DiskStore implements Store, LogListener {
   // ---- what the log tells ----
 
   progress(written: number, synced: number): void {
-    this.#logParts.dispatcher.advance(this.#options.flushDiskType === 'SYNC_FLUSH' ? synced : written)
+    this.#dispatchable = this.#options.flushDiskType === 'SYNC_FLUSH' ? synced : written
     for (const listener of this.#progressListeners) listener(written, synced)
+    if (this.#dispatchScheduled) return
+    this.#dispatchScheduled = true
+    // Two turns later: answers go out and the next round is on its way to the disk before queues and index are built. Whoever reads
+    // before that has it done at once.
+    setImmediate(this.#soon)
+  }
+
+  readonly #soon = (): void => void setImmediate(this.#dispatch)
+
+  readonly #dispatch = (): void => {
+    this.#dispatchScheduled = false
+    this.#logParts.dispatcher.advance(this.#dispatchable)
     if (this.#arrived.length === 0) return
     const arrived = this.#arrived
     this.#arrived = []
     for (const queue of arrived) for (const listener of this.#arrivalListeners) listener(queue.topic, queue.queueId, queue.max)
+  }
+
+  /** Queues, with everything in them that is written. */
+  #caughtUp(): ConsumeQueues {
+    if (this.#logParts.dispatcher.position < this.#dispatchable) this.#dispatch()
+    return this.#parts.queues
   }
 
   rollback(position: number, reason: string): void {
@@ -210,12 +232,13 @@ export class DiskStore implements Store, LogListener {
   }
 
   watch(topic: string, queueId: number): void {
-    this.#parts.queues.getOrCreate(topic, queueId).waiting = 1
+    this.#caughtUp().getOrCreate(topic, queueId).waiting = 1
   }
 
   // ---- read ----
 
   get(query: GetQuery): GetResult | Promise<GetResult> {
+    this.#caughtUp()
     return this.#messages.get(query)
   }
 
@@ -224,6 +247,7 @@ export class DiskStore implements Store, LogListener {
   }
 
   async query(topic: string, key: string, maxCount: number, begin: number, end: number): Promise<QueryHit[]> {
+    this.#caughtUp()
     const positions = (await this.#parts.index?.query(topic, key, maxCount, begin, end)) ?? []
     const hits: QueryHit[] = []
     for (const physicalOffset of positions.sort((a, b) => a - b)) {
@@ -234,25 +258,25 @@ export class DiskStore implements Store, LogListener {
   }
 
   minOffset(topic: string, queueId: number): number {
-    return this.#parts.queues.get(topic, queueId)?.min ?? 0
+    return this.#caughtUp().get(topic, queueId)?.min ?? 0
   }
 
   maxOffset(topic: string, queueId: number): number {
-    return this.#parts.queues.get(topic, queueId)?.max ?? 0
+    return this.#caughtUp().get(topic, queueId)?.max ?? 0
   }
 
   nextOffset(topic: string, queueId: number): number {
-    return this.#parts.queues.get(topic, queueId)?.next ?? 0
+    return this.#caughtUp().get(topic, queueId)?.next ?? 0
   }
 
   async offsetByTime(topic: string, queueId: number, timestamp: number, boundary: 'LOWER' | 'UPPER'): Promise<number> {
-    const queue = this.#parts.queues.get(topic, queueId)
+    const queue = this.#caughtUp().get(topic, queueId)
     if (queue === undefined) return 0
     return queue.offsetByTime(timestamp, boundary, position => this.#logParts.reader.storeTimestamp(position))
   }
 
   async storeTimeAt(topic: string, queueId: number, offset: number): Promise<number> {
-    const queue = this.#parts.queues.get(topic, queueId)
+    const queue = this.#caughtUp().get(topic, queueId)
     if (queue === undefined || offset < queue.min || offset >= queue.max) return -1
     const rows = await queue.readRows(offset, 1)
     if (rows.count === 0) return -1
@@ -261,7 +285,7 @@ export class DiskStore implements Store, LogListener {
   }
 
   isNearTail(topic: string, queueId: number, offset: number): boolean {
-    const queue = this.#parts.queues.get(topic, queueId)
+    const queue = this.#caughtUp().get(topic, queueId)
     if (queue === undefined || offset < queue.min || offset >= queue.max) return false
     const rows = queue.readRows(offset, 1)
     // A row that has to be fetched from disk first is judged by the size of the log: as a whole near the tail or not.
@@ -275,7 +299,7 @@ export class DiskStore implements Store, LogListener {
     offset: number,
     count: number,
   ): Promise<{ physicalOffset: number; size: number; tagsCode: bigint }[]> {
-    const queue = this.#parts.queues.get(topic, queueId)
+    const queue = this.#caughtUp().get(topic, queueId)
     const found: { physicalOffset: number; size: number; tagsCode: bigint }[] = []
     let next = Math.max(offset, queue?.min ?? 0)
     while (queue !== undefined && found.length < count && next < queue.max) {
@@ -291,21 +315,21 @@ export class DiskStore implements Store, LogListener {
   }
 
   *queues(): Iterable<{ topic: string; queueId: number }> {
-    for (const queue of this.#parts.queues.all()) yield { topic: queue.topic, queueId: queue.queueId }
+    for (const queue of this.#caughtUp().all()) yield { topic: queue.topic, queueId: queue.queueId }
   }
 
   // ---- care ----
 
   async deleteTopic(topic: string): Promise<void> {
     await this.flush()
-    await this.#parts.queues.remove(topic)
+    await this.#caughtUp().remove(topic)
     // Recovery starts behind the deleted messages, so that a crash does not bring them back.
     await this.#maintenance.checkpoint(true)
   }
 
   async removeUnusedTopics(keep: (topic: string) => boolean): Promise<string[]> {
     const unused = new Set<string>()
-    for (const { topic } of this.#parts.queues.all()) if (!keep(topic)) unused.add(topic)
+    for (const { topic } of this.#caughtUp().all()) if (!keep(topic)) unused.add(topic)
     for (const topic of unused) await this.deleteTopic(topic)
     return [...unused]
   }
@@ -318,7 +342,7 @@ export class DiskStore implements Store, LogListener {
     const log = this.#log
     let messagesTotal = 0
     let queueCount = 0
-    for (const queue of this.#parts.queues.all()) {
+    for (const queue of this.#caughtUp().all()) {
       messagesTotal += queue.max - queue.min
       queueCount++
     }
@@ -338,6 +362,7 @@ export class DiskStore implements Store, LogListener {
   async flush(): Promise<void> {
     await this.#log.drained()
     await this.#log.sync()
+    this.#dispatch()
   }
 
   close(): Promise<void> {

@@ -37,7 +37,7 @@ const NO_BYTES: Uint8Array = new Uint8Array(0)
 /** A write to the page cache that takes longer blocks everybody: the next ones go to the thread pool for a while. */
 const SLOW_WRITE_MS = 3
 const AVOID_BLOCKING_MS = 1000
-const BLOCKING_WRITE_BYTES_MAX = 512 * 1024
+const BLOCKING_WRITE_BYTES_MAX = 16 * 1024
 
 const refused = (status: PutStatus, reason: string): PutResult => ({
   status,
