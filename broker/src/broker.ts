@@ -104,6 +104,7 @@ async function open(options: BrokerOptions, opened: (() => Promise<void> | void)
       limits: { idleCloseMs: config.serverChannelMaxIdleTimeSeconds * 1000 },
     })
     opened.push(() => server.close(0))
+    config.learn('listenPort', server.port)
     return server
   }
   // Records hold our port. A free one is known only after listening; nobody can know it before we tell.

@@ -46,6 +46,8 @@ export interface SettingsMethods {
    * Throws CommandError: NO_PERMISSION for keys of configBlackList, SYSTEM_ERROR for unknown keys, bad values and keys that need a restart.
    */
   update(text: string): string[]
+  /** Puts in what only the running server knows: the free port it got for listenPort=0. */
+  learn(key: string, value: number): void
   /** Called after an update with the keys that changed. */
   onChange(listener: (keys: readonly string[]) => void): void
 }
@@ -174,6 +176,7 @@ class SettingsState {
       configText: () => this.#configText(),
       fileText: () => withUpdates(this.#fileText, this.#updated),
       update: text => this.#update(text),
+      learn: (key, value) => void (this.#values[key] = value),
       onChange: listener => void this.#listeners.push(listener),
     }
     return Object.setPrototypeOf(this.#values, methods) as Values & SettingsMethods

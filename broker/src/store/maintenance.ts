@@ -175,7 +175,7 @@ export class Maintenance {
       diskUsedRatio: this.#total === 0 ? 0 : 1 - this.#free / this.#total,
       diskTotalBytes: this.#total,
       diskFreeBytes: this.#free,
-      earliestMessageTime: this.#earliest,
+      earliestMessageTime: this.#earliest === -1 ? this.#parts.log.firstTimestamp || -1 : this.#earliest,
     }
   }
 

@@ -63,6 +63,8 @@ export class CommitLog {
   /** Store time of the newest appended, written and synced record; 0 before the first. */
   lastTimestamp = 0
   syncedTimestamp = 0
+  /** Store time of the first record appended since start; 0 before it. */
+  firstTimestamp = 0
   /** Records appended since start. */
   appendedCount = 0
   /** Why appends are refused; null when they are not. Set here on write errors, by the store for other reasons. */
@@ -247,6 +249,7 @@ export class CommitLog {
   }
 
   #appended(storeTimestamp: number, count: number): void {
+    if (this.appendedCount === 0) this.firstTimestamp = storeTimestamp
     this.lastTimestamp = storeTimestamp
     this.appendedCount += count
     if (!this.#scheduled && !this.#writing) {
