@@ -56,14 +56,6 @@ export function skip(name, why) {
   return { name, passed: 0, failed: 0, skipped: 1, note: why }
 }
 
-/** What the interop suite needs and this machine lacks. */
-export function missingForInterop() {
-  const tools = { java: ['-version'], mvn: ['-version'], go: ['version'] }
-  return Object.keys(tools).filter(
-    tool => spawnSync(tool, tools[tool], { stdio: 'ignore', shell: process.platform === 'win32' }).status !== 0,
-  )
-}
-
 /** Prints one line a suite, then, as the very last line, the sum. Returns the exit code. */
 export function summarize(outcomes) {
   console.log('')

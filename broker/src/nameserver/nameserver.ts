@@ -1,4 +1,12 @@
-import { startServer, type Clock, type HandlerTable, type Logger, type Timer } from '@cometmq/remoting'
+import {
+  ResponseCode,
+  startServer,
+  type Clock,
+  type Handler,
+  type HandlerTable,
+  type Logger,
+  type Timer,
+} from '@cometmq/remoting'
 import { replaceWholeFile, type Disk } from '../store/disk.ts'
 import type { NameServerContext, NameServerSettings } from './context.ts'
 import { KvConfig } from './kv-config.ts'
@@ -18,6 +26,11 @@ export interface NameServerOptions {
   logger: Logger
   config: NameServerSettings
   limits?: Partial<RouteLimits>
+  /**
+   * Queries of clients wait until this resolves: a name server that starts together with its only broker then never tells a client
+   * that there is none.
+   */
+  queriesAfter?: Promise<void>
 }
 
 export interface NameServer {
@@ -34,7 +47,8 @@ export interface NameServer {
 export async function startNameServer(options: NameServerOptions): Promise<NameServer> {
   const { host, port, clock, logger, config } = options
   const context = await makeContext(options)
-  const handlers: HandlerTable = new Map([...registerHandlers(context), ...routeHandlers(context), ...settingsHandlers(context)])
+  const queries = options.queriesAfter === undefined ? routeHandlers(context) : held(routeHandlers(context), options.queriesAfter)
+  const handlers: HandlerTable = new Map([...registerHandlers(context), ...queries, ...settingsHandlers(context)])
   const limits = { idleCloseMs: config.serverChannelMaxIdleTimeSeconds * 1000 }
   const server = await startServer({ host, port, handlers, clock, logger, limits })
   const scan = startScan(context)
@@ -49,6 +63,16 @@ export async function startNameServer(options: NameServerOptions): Promise<NameS
       await context.kv.saved()
     },
   }
+}
+
+function held(handlers: [number, Handler][], until: Promise<void>): [number, Handler][] {
+  let isOpen = false
+  const opened = until.then(() => void (isOpen = true))
+  return handlers.map(([code, handler]) => [
+    code,
+    (request, peer) =>
+      isOpen ? handler(request, peer) : opened.then(() => handler(request, peer) ?? { code: ResponseCode.SUCCESS }),
+  ])
 }
 
 async function makeContext({ disk, dataFolder, clock, logger, config, limits }: NameServerOptions): Promise<NameServerContext> {

@@ -1,5 +1,4 @@
-import { createCluster } from '@cometmq/cluster'
-import { type Logger, systemClock } from '@cometmq/remoting'
+import { type NameServer } from '@cometmq/broker'
 import { type Io } from '../io.ts'
 import { runServer, type ServerOptions, type Starting, writeReadyFile } from './server.ts'
 import { startBrokerPart, startNameServerPart } from './start-parts.ts'
@@ -19,11 +18,20 @@ export const serve = (io: Io, options: ServeOptions): Promise<number> =>
 
 async function startBoth(io: Io, options: ServeOptions, { dataFolder, logger, closers, stopped }: Starting): Promise<void> {
   const started = performance.now()
-  const ns = await startNameServerPart(io, options, { dataFolder, port: options.nameserverPort, logger, ownSettings: false })
+  let registered!: () => void
+  const queriesAfter = new Promise<void>(resolve => (registered = resolve))
+  const ns = await startNameServerPart(io, options, {
+    dataFolder,
+    port: options.nameserverPort,
+    logger,
+    ownSettings: false,
+    queriesAfter,
+  })
   closers.add(() => ns.running.close())
   const broker = await startBrokerPart(io, options, { dataFolder, port: options.brokerPort, nameServers: ns.address, logger })
   closers.add(() => broker.running.close())
-  if ((await Promise.race([untilRegistered(ns.address, broker.name, logger), stopped])) !== undefined) return
+  if ((await Promise.race([untilRegistered(ns, broker.name), stopped])) !== undefined) return
+  registered()
   writeReadyFile(io, options, closers, {
     nameserver: { address: ns.address, port: ns.running.port },
     broker: { name: broker.name, address: broker.running.address, port: broker.running.port },
@@ -36,22 +44,15 @@ async function startBoth(io: Io, options: ServeOptions, { dataFolder, logger, cl
   io.out(`ready in ${Math.round(performance.now() - started)} ms\n`)
 }
 
-const registrationLimitMs = 10_000
-const betweenLooksMs = 10
+const REGISTRATION_LIMIT_MS = 10_000
+const BETWEEN_LOOKS_MS = 5
 
 /** Ready means that a client finds the broker through the name server. */
-async function untilRegistered(nameServer: string, brokerName: string, logger: Logger): Promise<undefined> {
-  const cluster = createCluster({ nameServers: [nameServer], clock: systemClock, logger })
-  const deadline = performance.now() + registrationLimitMs
-  try {
-    for (;;) {
-      const brokers = await cluster.brokers.list()
-      if (brokers.some(broker => broker.brokerName === brokerName)) return undefined
-      if (performance.now() > deadline)
-        throw new Error(`broker ${brokerName} is not known to name server ${nameServer} after ${registrationLimitMs} ms`)
-      await new Promise(resolve => setTimeout(resolve, betweenLooksMs))
-    }
-  } finally {
-    await cluster.close()
+async function untilRegistered(ns: { running: NameServer; address: string }, brokerName: string): Promise<undefined> {
+  const deadline = performance.now() + REGISTRATION_LIMIT_MS
+  while (!(brokerName in ns.running.routes.clusterInfo().brokerAddrTable)) {
+    if (performance.now() > deadline)
+      throw new Error(`broker ${brokerName} is not known to name server ${ns.address} after ${REGISTRATION_LIMIT_MS} ms`)
+    await new Promise(resolve => setTimeout(resolve, BETWEEN_LOOKS_MS))
   }
 }

@@ -14,7 +14,7 @@ const reachable = (host: string, port: number): string =>
 export async function startNameServerPart(
   io: Io,
   options: ServerOptions,
-  parts: { dataFolder: string; port: number | undefined; logger: Logger; ownSettings: boolean },
+  parts: { dataFolder: string; port: number | undefined; logger: Logger; ownSettings: boolean; queriesAfter?: Promise<void> },
 ) {
   const { createNodeDisk, loadNameServerConfig, startNameServer } = await loadBroker()
   const folder = nameServerFolder(parts.dataFolder)
@@ -39,6 +39,7 @@ export async function startNameServerPart(
     disk: createNodeDisk(),
     clock: systemClock,
     logger: parts.logger,
+    ...(parts.queriesAfter === undefined ? {} : { queriesAfter: parts.queriesAfter }),
   })
   return {
     running,
