@@ -113,7 +113,13 @@ export class AckGate {
     this.#queueOffsets[at] = result.queueOffset
     this.#transactionIds[at] = answer.transactionId
     const { physicalOffsets } = result
-    this.#batchIds[at] = physicalOffsets.length === 0 ? '' : physicalOffsets.map(this.#messageIdOf).join(',')
+    this.#batchIds[at] = physicalOffsets.length === 0 ? '' : this.#join(physicalOffsets)
+  }
+
+  #join(physicalOffsets: readonly number[]): string {
+    let ids = this.#messageIdOf(physicalOffsets[0]!)
+    for (let i = 1; i < physicalOffsets.length; i++) ids += ',' + this.#messageIdOf(physicalOffsets[i]!)
+    return ids
   }
 
   /** A plain success without header (36), once `end` is written. */

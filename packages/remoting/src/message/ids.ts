@@ -45,15 +45,22 @@ function putInt32(at: number, value: number): number {
 
 /** The same for a host that stays: its half is made once. */
 export function offsetMessageIdsOf(host: Uint8Array): (physicalOffset: number) => string {
-  const prefix = hexOf(host)
-  const hex = (hexOfInt16 ??= Array.from({ length: 65536 }, (_, i) => hexOfByte[i >> 8]! + hexOfByte[i & 0xff]!))
+  const hostText = hexOf(host)
+  let high = -1
+  let start = ''
   return physicalOffset => {
-    const high = Math.floor(physicalOffset / TWO_32)
-    const low = physicalOffset | 0
-    return prefix + (hex[high >>> 16]! + hex[high & 0xffff]! + hex[low >>> 16]! + hex[low & 0xffff]!)
+    const nextHigh = Math.floor(physicalOffset / TWO_24)
+    if (nextHigh !== high) {
+      high = nextHigh
+      start = hostText + high.toString(16).toUpperCase().padStart(10, '0')
+    }
+    const low = physicalOffset - high * TWO_24
+    return start + threeDigits[low >>> 12]! + threeDigits[low & 0xfff]!
   }
 }
-let hexOfInt16: readonly string[] | undefined
+
+const TWO_24 = 16_777_216
+const threeDigits: readonly string[] = Array.from({ length: 4096 }, (_, i) => i.toString(16).toUpperCase().padStart(3, '0'))
 
 export interface OffsetMessageId {
   /** `1.2.3.4`, or the eight groups of an IPv6 address. */
