@@ -5,6 +5,8 @@ import type { StoreOptions } from './options.ts'
 import { Retention } from './retention.ts'
 import type { LogParts, StoreParts } from './store.ts'
 
+/** A checkpoint syncs a file per queue: the more there are, the more log lies between two of them. */
+const QUEUE_CHECKPOINT_BYTES = 64 * 1024
 const REOPEN_INTERVAL_MS = 1000
 const PAGE_BYTES = 4096
 const CHECKPOINT_INTERVAL_MS = 1000
@@ -94,7 +96,12 @@ export class Maintenance {
     const now = this.#options.clock.monotonic()
     const { dispatcher, queues, index } = this.#parts
     const due = now - this.#lastThoroughAt >= this.#options.flushConsumeQueueThoroughIntervalMs
-    if (due || dispatcher.position - this.#lastThoroughPosition >= this.#options.checkpointIntervalBytes) await this.checkpoint()
+    if (
+      due ||
+      dispatcher.position - this.#lastThoroughPosition >=
+        this.#options.checkpointIntervalBytes + queues.count * QUEUE_CHECKPOINT_BYTES
+    )
+      await this.checkpoint()
     else {
       await queues.flush({ thorough: false, sync: false, dispatched: dispatcher.position })
       if (index !== null && index.unwrittenBytes > INDEX_UNWRITTEN_BYTES_MAX) await index.flush()

@@ -26,7 +26,10 @@ async function pump(
       head++
       acknowledged++
     }
-    if (head > 65_536) (ends.splice(0, head), (head = 0))
+    if (head > 65_536) {
+      ends.splice(0, head)
+      head = 0
+    }
     sync.wake?.()
   }
   store.onProgress(durable)

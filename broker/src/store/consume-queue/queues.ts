@@ -8,7 +8,7 @@ export interface ConsumeQueuesOptions extends SharedOptions {
   clock: Clock
   /** The last exit was clean: what is on disk is complete, nothing is torn. */
   clean: boolean
-  /** Memory for the newest rows of all queues: with more, queues that were flushed give theirs back. Default 32 MiB. */
+  /** Memory for the newest rows of all queues: with more, queues that were flushed give theirs back. Default 96 MiB. */
   pageBytesMax?: number
 }
 
@@ -41,7 +41,7 @@ export class ConsumeQueues {
   private constructor(options: ConsumeQueuesOptions) {
     this.#shared = new Shared(options)
     this.#shared.relieve = () => this.#relieve()
-    this.#pageBytesMax = options.pageBytesMax ?? 32 * MiB
+    this.#pageBytesMax = options.pageBytesMax ?? 96 * MiB
   }
 
   /** Finds all queues and where they end. Rejects with StoreDamagedError when a file does not fit; nothing is left open then. */

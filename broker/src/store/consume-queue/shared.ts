@@ -13,7 +13,7 @@ export interface SharedOptions {
   /** Bytes of a file; rounded up to a multiple of 20 (Java: mappedFileSizeConsumeQueue). Default 6,000,000. */
   fileBytes?: number
   logger: Logger
-  /** Files kept open while nobody uses them. Default 256. */
+  /** Files kept open while nobody uses them. Default 1024. */
   openFilesMax?: number
   /** Blocks of rows read from files and kept. Default 8 MiB. */
   cacheBytesMax?: number
@@ -52,7 +52,7 @@ export class Shared {
     this.folder = options.folder
     this.rowsPerFile = Math.ceil((options.fileBytes ?? 6_000_000) / ROW_BYTES)
     this.logger = options.logger
-    this.files = new OpenFiles(options.disk, options.openFilesMax ?? 256)
+    this.files = new OpenFiles(options.disk, options.openFilesMax ?? 1024)
     this.dirtyBytesMax = options.dirtyBytesMax ?? 64 * 1024 * 1024
     this.cache = new RowCache(options.cacheBytesMax ?? 8 * 1024 * 1024)
     this.note = new FileSizeNote(options.disk, options.folder + '.filesize', this.fileBytes)
