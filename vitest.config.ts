@@ -5,7 +5,12 @@ export default defineConfig({
   resolve: { conditions: ['cometmq-source'] },
   ssr: { resolve: { conditions: ['cometmq-source'] } },
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'broker/test/**/*.test.ts', 'test/*.test.ts', 'test/{crash,golden,examples}/**/*.test.ts'],
+    include: [
+      'packages/*/test/**/*.test.ts',
+      'broker/test/**/*.test.ts',
+      'test/*.test.ts',
+      'test/{crash,golden,examples}/**/*.test.ts',
+    ],
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 30_000,

@@ -28,7 +28,7 @@ import { requestTable } from './requests.ts'
 import { BrokerStats } from './stats/broker-stats.ts'
 import { replaceWholeFile, type Disk } from './store/disk.ts'
 import { openStore } from './store/open-store.ts'
-import { storeOptions } from './store-options.ts'
+import { retentionOptions, storeOptions } from './store-options.ts'
 import type { Store } from './store/types.ts'
 
 const CLIENT_EXPIRY_MS = 10_000
@@ -112,6 +112,7 @@ async function open(options: BrokerOptions, opened: (() => Promise<void> | void)
   const self = await advertised(config, early?.port ?? config.listenPort)
   const store = await openStore(storeOptions({ config, disk, clock, logger, storeHost: hostBytes(self.ip, self.port) }))
   opened.push(() => store.close())
+  config.onChange(() => store.setRetention(retentionOptions(config)))
   const parts = await openParts(options, store, self)
   opened.push(() => parts.stop())
   for (const [code, handler] of requestTable(parts.broker, parts.pulls.handler)) handlers.set(code, handler)

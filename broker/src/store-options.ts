@@ -3,6 +3,7 @@ import type { Clock, Logger } from '@cometmq/remoting'
 import type { BrokerConfig } from './config.ts'
 import type { Disk } from './store/disk.ts'
 import type { OpenOptions } from './store/options.ts'
+import type { RetentionConfig } from './store/retention.ts'
 import { parseDelayLevels } from './store/delay-levels.ts'
 
 /** What of the broker's configuration the store needs; units are the configuration's. */
@@ -37,13 +38,8 @@ export function storeOptions(given: {
     flushIntervalConsumeQueueMs: config.flushIntervalConsumeQueue,
     flushConsumeQueueThoroughIntervalMs: config.flushConsumeQueueThoroughInterval,
     checkpointIntervalBytes: config.checkpointIntervalBytes,
-    fileReservedTimeHours: config.fileReservedTime,
-    deleteWhen: config.deleteWhen,
-    diskMaxUsedSpaceRatio: config.diskMaxUsedSpaceRatio,
-    diskSpaceCleanForciblyRatio: config.diskSpaceCleanForciblyRatio,
-    diskSpaceWarningLevelRatio: config.diskSpaceWarningLevelRatio,
+    ...retentionOptions(config),
     cleanResourceIntervalMs: config.cleanResourceInterval,
-    cleanFileForciblyEnable: config.cleanFileForciblyEnable,
     tailBytesMax: config.tailBytesMax,
     unwrittenBytesMax: config.unwrittenBytesMax,
     blockCacheBytesMax: config.blockCacheBytesMax,
@@ -56,3 +52,13 @@ export function storeOptions(given: {
     maxFilterMessageSize: config.maxFilterMessageSize,
   }
 }
+
+/** The keys that may change while the broker runs. */
+export const retentionOptions = (config: BrokerConfig): RetentionConfig => ({
+  fileReservedTimeHours: config.fileReservedTime,
+  deleteWhen: config.deleteWhen,
+  diskMaxUsedSpaceRatio: config.diskMaxUsedSpaceRatio,
+  diskSpaceCleanForciblyRatio: config.diskSpaceCleanForciblyRatio,
+  diskSpaceWarningLevelRatio: config.diskSpaceWarningLevelRatio,
+  cleanFileForciblyEnable: config.cleanFileForciblyEnable,
+})

@@ -61,15 +61,16 @@ export const storeKeys = {
     { unit: 'bytes', differs: own },
   ),
 
-  fileReservedTime: key(int(1, 1_000_000), 72, 'commit log files older than this may be deleted', { unit: 'h' }),
-  deleteWhen: key(hours, '04', 'hours of the day at which they are'),
-  diskMaxUsedSpaceRatio: key(int(10, 95), 75, 'fuller than this, old files are deleted at any hour', { unit: '%' }),
+  fileReservedTime: key(int(1, 1_000_000), 72, 'commit log files older than this may be deleted', { unit: 'h', runtime }),
+  deleteWhen: key(hours, '04', 'hours of the day at which they are', { runtime }),
+  diskMaxUsedSpaceRatio: key(int(10, 95), 75, 'fuller than this, old files are deleted at any hour', { unit: '%', runtime }),
   diskSpaceCleanForciblyRatio: key(int(30, 85), 85, 'fuller than this, files that are not old yet are deleted too', {
     unit: '%',
+    runtime,
   }),
-  diskSpaceWarningLevelRatio: key(int(35, 90), 90, 'fuller than this, sends are refused', { unit: '%' }),
+  diskSpaceWarningLevelRatio: key(int(35, 90), 90, 'fuller than this, sends are refused', { unit: '%', runtime }),
   cleanResourceInterval: key(milliseconds, 10_000, 'the disk is looked at this often', { unit: 'ms' }),
-  cleanFileForciblyEnable: key(bool, true, 'files that are not old yet may be deleted on a full disk'),
+  cleanFileForciblyEnable: key(bool, true, 'files that are not old yet may be deleted on a full disk', { runtime }),
 
   tailBytesMax: key(int(MiB, 4 * GiB), 64 * MiB, 'newest part of the log that is read from memory', {
     unit: 'bytes',

@@ -2,7 +2,7 @@ import type { Timer } from '@cometmq/remoting'
 import { isDiskFull } from './disk.ts'
 import { describeDerived, writeManifest } from './manifest.ts'
 import type { StoreOptions } from './options.ts'
-import { Retention } from './retention.ts'
+import { parseHours, Retention, type RetentionConfig } from './retention.ts'
 import type { LogParts, StoreParts } from './store.ts'
 
 /** A checkpoint syncs a file per queue: the more there are, the more log lies between two of them. */
@@ -22,6 +22,8 @@ export class Maintenance {
   readonly #timers = new Map<string, Timer>()
   readonly #running = new Map<string, Promise<void>>()
   readonly #retention: Retention
+  /** Read by `#retention` in each round. */
+  readonly #retentionConfig: RetentionConfig
   #stopped = false
   #lastSyncAt = 0
   #lastThoroughAt = 0
@@ -36,7 +38,8 @@ export class Maintenance {
   constructor(options: StoreOptions, parts: StoreParts & LogParts) {
     this.#options = options
     this.#parts = parts
-    this.#retention = new Retention(options)
+    this.#retentionConfig = { ...options }
+    this.#retention = new Retention(this.#retentionConfig)
     this.#lastThoroughPosition = parts.log.end
     this.#lastThoroughAt = options.clock.monotonic()
     this.#lastSyncAt = this.#lastThoroughAt
@@ -184,6 +187,12 @@ export class Maintenance {
       diskFreeBytes: this.#free,
       earliestMessageTime: this.#earliest === -1 ? this.#parts.log.firstTimestamp || -1 : this.#earliest,
     }
+  }
+
+  /** From the next round on. Throws a RangeError when `deleteWhen` is not readable. */
+  setRetention(config: Partial<RetentionConfig>): void {
+    if (config.deleteWhen !== undefined) parseHours(config.deleteWhen)
+    Object.assign(this.#retentionConfig, config)
   }
 
   clean(force: boolean): Promise<number> {

@@ -11,6 +11,7 @@ import type { KeyIndex } from './key-index/key-index.ts'
 import { Maintenance } from './maintenance.ts'
 import type { StoreOptions } from './options.ts'
 import { MessageReader } from './read-messages.ts'
+import type { RetentionConfig } from './retention.ts'
 import type { GetQuery, GetResult, NewBatch, NewMessage, PutResult, QueryHit, Store, StoreStats } from './types.ts'
 
 /** Parts that exist before recovery. */
@@ -332,6 +333,10 @@ export class DiskStore implements Store, LogListener {
     for (const { topic } of this.#caughtUp().all()) if (!keep(topic)) unused.add(topic)
     for (const topic of unused) await this.deleteTopic(topic)
     return [...unused]
+  }
+
+  setRetention(config: Partial<RetentionConfig>): void {
+    this.#maintenance.setRetention(config)
   }
 
   clean(force: boolean): Promise<number> {

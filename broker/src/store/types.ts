@@ -1,3 +1,5 @@
+import type { RetentionConfig } from './retention.ts'
+
 /** The public face of the store. Formats: spec store, sections 2 to 5. Positions are bytes in the commit log ("phy"). */
 
 /** Java: org.apache.rocketmq.store.PutMessageStatus. */
@@ -151,6 +153,8 @@ export interface Store {
   deleteTopic(topic: string): Promise<void>
   /** Removes queues of topics that `keep` refuses. Returns the topics removed. */
   removeUnusedTopics(keep: (topic: string) => boolean): Promise<string[]>
+  /** Changes retention while the store is open. Throws a RangeError when `deleteWhen` is not readable. */
+  setRetention(config: Partial<RetentionConfig>): void
   /** Runs retention now. `force`: at any hour, for the next 20 rounds (code 329); the reserved time still holds. Returns files removed. */
   clean(force: boolean): Promise<number>
   stats(): StoreStats

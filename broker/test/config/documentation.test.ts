@@ -23,9 +23,12 @@ function table(keys: Readonly<Record<string, Key>>): string {
   const rows = Object.entries(keys).map(([name, key]) => {
     const value = typeof key.default === 'function' ? key.default(environment, values) : key.default
     values[name] = value
-    const shown = derived[name] ?? (typeof key.default === 'function' ? `derived: ${value}` : value === '' ? '(none)' : `\`${value}\``)
+    const shown =
+      derived[name] ?? (typeof key.default === 'function' ? `derived: ${value}` : value === '' ? '(none)' : `\`${value}\``)
     const unit = key.unit === '' ? '' : ` ${key.unit}`
-    const notes = [key.change === 'runtime' ? 'can change while it runs' : '', key.differs ?? ''].filter(note => note !== '').join('; ')
+    const notes = [key.change === 'runtime' ? 'can change while it runs' : '', key.differs ?? '']
+      .filter(note => note !== '')
+      .join('; ')
     return `| \`${name}\` | ${shown}${unit} | ${key.meaning.replaceAll('|', '\\|')}; ${key.kind.allowed.replaceAll('|', '\\|')} | ${notes} |`
   })
   return ['| key | default | what it is; what is allowed | notes |', '|---|---|---|---|', ...rows].join('\n')

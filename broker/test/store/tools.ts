@@ -3,11 +3,25 @@ import { type Clock, silentLogger } from '@cometmq/remoting'
 import { FakeClock } from '@cometmq/testkit'
 
 export const STORE_HOST = Buffer.from([127, 0, 0, 1, 0, 0, 0x2a, 0x9f])
-export const SMALL = { mappedFileSizeCommitLog: 65_536, mappedFileSizeConsumeQueue: 2000, maxHashSlotNum: 500, maxIndexNum: 2000 } as const
+export const SMALL = {
+  mappedFileSizeCommitLog: 65_536,
+  mappedFileSizeConsumeQueue: 2000,
+  maxHashSlotNum: 500,
+  maxIndexNum: 2000,
+} as const
 
 /** A store with small files, so that every test crosses their ends. */
 export function openSmall(disk: Disk, options: Partial<OpenOptions> = {}, clock: Clock = new FakeClock()): Promise<Store> {
-  return openStore({ disk, clock, logger: silentLogger, folder: '/store', storeHost: STORE_HOST, fileReservedTimeHours: 1_000_000, ...SMALL, ...options })
+  return openStore({
+    disk,
+    clock,
+    logger: silentLogger,
+    folder: '/store',
+    storeHost: STORE_HOST,
+    fileReservedTimeHours: 1_000_000,
+    ...SMALL,
+    ...options,
+  })
 }
 
 export function message(n: number, over: Partial<NewMessage> = {}): NewMessage {

@@ -26,6 +26,9 @@ final class LitePullScenario {
         consumer.start();
         consumer.assign(List.of(queue));
         consumer.seekToBegin(queue);
+        // A pull that is under way while the client seeks can still put its messages behind the seek: let the first ones pass.
+        poll(consumer, 20);
+        consumer.seekToBegin(queue);
         Report.check("litepull: seek to the beginning", sent.differs(numbers(0, 20), poll(consumer, 20)));
         consumer.seek(queue, 15);
         Report.check("litepull: seek to an offset", sent.differs(numbers(15, 20), poll(consumer, 5)));
