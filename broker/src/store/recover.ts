@@ -32,6 +32,9 @@ export interface Recovered {
   records: number
 }
 
+/** Rows and index entries that wait in memory while the log is read. */
+const QUEUE_BYTES_MAX = 32 * 1024 * 1024
+const INDEX_BYTES_MAX = 16 * 1024 * 1024
 /** How far behind a damaged place whole records are looked for. */
 const SEARCH_BYTES_MAX = 64 * 1024 * 1024
 
@@ -46,12 +49,18 @@ export async function recover(parts: RecoverParts): Promise<Recovered> {
     return { end: 0, lastTimestamp: 0, lastRecordStart: -1, records: 0 }
   }
   const dispatch = redispatcher(parts)
-  const end = await scanLog(files, parts.from, { withCrc: parts.checkCrc, visit: dispatch })
+  const end = await scanLog(files, parts.from, { withCrc: parts.checkCrc, visit: dispatch, pause: () => writeGathered(parts) })
   await judge(parts, end)
   if (queues.maxPhysical > end.position) await queues.truncate(end.position)
   if ((parts.index?.endPhy ?? 0) >= end.position) await parts.index?.truncate(end.position)
   if (!parts.clean || end.reason === 'damaged') await files.cut(end.position)
   return { end: end.position, lastTimestamp: end.lastTimestamp, lastRecordStart: end.lastRecordStart, records: end.records }
+}
+
+/** A whole log can be dispatched again with little memory. */
+async function writeGathered({ queues, index }: RecoverParts): Promise<void> {
+  if (queues.dirtyBytes > QUEUE_BYTES_MAX) await queues.flush({ thorough: true, sync: false, dispatched: queues.maxPhysical })
+  if (index !== null && index.unwrittenBytes > INDEX_BYTES_MAX) await index.flush()
 }
 
 type StartParts = Pick<RecoverParts, 'files' | 'queues' | 'checkpoint' | 'clean'>

@@ -1,4 +1,12 @@
-import { pullMessageRequest, pullMessageResponse, RequestCode, ResponseCode, decodeRecords, type Caller } from '@cometmq/remoting'
+import {
+  pullMessageRequest,
+  pullMessageResponse,
+  RequestCode,
+  ResponseCode,
+  recordQueueOffset,
+  recordSize,
+  type Caller,
+} from '@cometmq/remoting'
 import type { BenchContext } from '../lib/context.ts'
 import { startBrokerProcess } from '../lib/broker-process.ts'
 import { connectLoad, drive } from '../lib/load.ts'
@@ -18,7 +26,7 @@ const PULL = {
   expressionType: 'TAG',
 }
 
-/** Pulls one queue to its end, one request after the other as a consumer does; every record is decoded. Returns the messages read. */
+/** Pulls one queue to its end, one request after the other as a consumer does. Returns the messages read. */
 export async function drainQueue(caller: Caller, address: string, topic: string, queueId: number): Promise<number> {
   let offset = 0
   let read = 0
@@ -26,9 +34,11 @@ export async function drainQueue(caller: Caller, address: string, topic: string,
     const ext = pullMessageRequest.encode({ ...PULL, topic, queueId, queueOffset: offset })
     const answer = await caller.call(address, { code: RequestCode.PULL_MESSAGE, ext }, 10_000)
     if (answer.code !== ResponseCode.SUCCESS) return read
-    for (const record of decodeRecords(answer.body!)) {
-      if (record.queueOffset !== offset++)
-        throw new Error(`queue ${queueId}: offset ${record.queueOffset} where ${offset - 1} was expected`)
+    // Sizes and offsets of all records are checked, nothing else is decoded: the load shares two cores with the broker.
+    const body = answer.body!
+    for (let at = 0; at < body.length; at += recordSize(body, at)) {
+      const found = recordQueueOffset(body, at)
+      if (found !== offset++) throw new Error(`queue ${queueId}: offset ${found} where ${offset - 1} was expected`)
       read++
     }
     offset = pullMessageResponse.decode(answer.ext).nextBeginOffset

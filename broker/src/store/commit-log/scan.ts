@@ -25,13 +25,19 @@ export interface ScanEnd {
 export async function scanLog(
   files: LogFiles,
   from: number,
-  options: { withCrc: boolean; visit: (record: CheckedRecord, window: Buffer, at: number, position: number) => boolean | void },
+  options: {
+    withCrc: boolean
+    visit: (record: CheckedRecord, window: Buffer, at: number, position: number) => boolean | void
+    /** Called between windows: a chance to write what `visit` has gathered in memory. */
+    pause?: () => Promise<void>
+  },
 ): Promise<ScanEnd> {
   const record = new CheckedRecord()
   const end: ScanEnd = { position: from, reason: 'end of files', problem: '', records: 0, lastTimestamp: 0, lastRecordStart: -1 }
   let window: Buffer = Buffer.allocUnsafeSlow(Math.min(WINDOW_BYTES, files.fileBytes))
   let position = from
   while (files.existing(position) !== undefined) {
+    await options.pause?.()
     const inFile = position % files.fileBytes
     const left = files.fileBytes - inFile
     const file = files.existing(position)!

@@ -41,7 +41,7 @@ export async function tail(io: Io, topic: string, options: TailOptions): Promise
   } finally {
     unlisten()
   }
-  io.err(`${printed} messages\n`)
+  io.err(printed === 1 ? '1 message\n' : `${printed} messages\n`)
   return ExitCode.OK
 }
 
