@@ -34,11 +34,21 @@ function findComet(): string {
 /** Starts `comet serve` on free ports in a process of its own, so that load and broker do not share an event loop. */
 export async function startBrokerProcess(
   folder: string,
-  options: { settings?: string[]; profileFolder?: string | undefined } = {},
+  options: { settings?: string[]; profile?: { folder: string; name: string } | undefined } = {},
 ): Promise<BrokerProcess> {
   const readyFile = join(folder, 'ready.json')
   rmSync(readyFile, { force: true })
-  const node = options.profileFolder === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', options.profileFolder]
+  const { profile } = options
+  const node =
+    profile === undefined
+      ? []
+      : [
+          '--cpu-prof',
+          '--cpu-prof-dir',
+          profile.folder,
+          '--cpu-prof-name',
+          profile.name.replace(/[^\w.-]+/g, '-') + '.cpuprofile',
+        ]
   const args = [
     'serve',
     '--data',

@@ -10,6 +10,8 @@ export interface BenchContext {
   quick: boolean
   /** Folder for CPU profiles, when asked for. */
   profileFolder: string | undefined
+  /** What `startBrokerProcess` needs to profile the broker of one row; undefined when no profiles were asked for. */
+  profileOf(row: string): { folder: string; name: string } | undefined
   /** Folder on the disk to be measured; a new one for each use, removed afterwards. */
   withFolder<T>(task: (folder: string) => Promise<T>): Promise<T>
 }
@@ -24,6 +26,7 @@ export function createContext(options: {
     warmupSeconds: options.quick ? 1 : 2,
     quick: options.quick,
     profileFolder: options.profileFolder,
+    profileOf: row => (options.profileFolder === undefined ? undefined : { folder: options.profileFolder, name: row }),
     async withFolder(task) {
       const folder = mkdtempSync(join(options.work ?? tmpdir(), 'comet-bench-'))
       try {

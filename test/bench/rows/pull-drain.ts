@@ -50,7 +50,7 @@ export async function pullDrainRows(context: BenchContext): Promise<Row[]> {
   return context.withFolder(async folder => {
     const broker = await startBrokerProcess(folder, {
       settings: ['flushDiskType=ASYNC_FLUSH'],
-      profileFolder: context.profileFolder,
+      profile: context.profileOf('pull drain'),
     })
     const address = broker.ready.broker.address
     const caller = connectLoad('JSON')

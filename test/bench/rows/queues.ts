@@ -16,7 +16,7 @@ export async function queueRows(context: BenchContext): Promise<Row[]> {
       await context.withFolder(async folder => {
         const broker = await startBrokerProcess(folder, {
           settings: ['flushDiskType=ASYNC_FLUSH'],
-          profileFolder: context.profileFolder,
+          profile: context.profileOf(`queues ${count}, turn ${turn}`),
         })
         const address = broker.ready.broker.address
         const caller = connectLoad('JSON')
