@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { calibrationRow } from './lib/calibration.ts'
 import { createContext } from './lib/context.ts'
 import { printTable, type Row, writeReport } from './lib/report.ts'
 import type { BenchContext } from './lib/context.ts'
@@ -52,11 +53,12 @@ if (values.help) {
     profileFolder: values.profile ? resolve(results, 'profiles') : undefined,
     work: values.work,
   })
-  const rows: Row[] = []
+  const rows: Row[] = [calibrationRow('before')]
   for (const name of wanted) {
     console.error(`measuring ${name} …`)
     rows.push(...(await groups[name]!(context)))
   }
+  rows.push(calibrationRow('after'))
   printTable(rows)
   const out = values.out ?? resolve(results, `bench-${new Date().toISOString().replace(/[:.]/g, '-')}.json`)
   writeReport(out, rows)
