@@ -8,6 +8,7 @@ export default defineConfig({
     include: [
       'packages/*/test/**/*.test.ts',
       'broker/test/**/*.test.ts',
+      '{bridge,sdk-node,sdk-web}/test/**/*.test.ts',
       'test/*.test.ts',
       'test/{crash,golden,examples}/**/*.test.ts',
     ],

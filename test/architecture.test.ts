@@ -9,13 +9,23 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const packages: Record<string, readonly string[]> = {
   'packages/remoting': [],
   'packages/cluster': ['@cometmq/remoting'],
-  'packages/cli': ['@cometmq/remoting', '@cometmq/cluster', '@cometmq/broker', 'commander', 'pino'],
-  'packages/testkit': ['@cometmq/remoting', '@cometmq/broker', '@cometmq/broker/store'],
+  'packages/protocol': [],
+  'packages/client': ['@cometmq/protocol'],
+  'packages/session': ['@cometmq/protocol', '@cometmq/cluster'],
+  bridge: ['@cometmq/protocol', '@cometmq/session', '@cometmq/cluster', '@cometmq/remoting'],
+  'sdk-web': ['@cometmq/protocol', '@cometmq/client'],
+  'sdk-node': ['@cometmq/protocol', '@cometmq/client', '@cometmq/session', '@cometmq/cluster'],
+  'packages/cli': ['@cometmq/remoting', '@cometmq/cluster', '@cometmq/broker', '@cometmq/bridge', 'commander', 'pino'],
+  'packages/testkit': ['@cometmq/remoting', '@cometmq/broker', '@cometmq/broker/store', '@cometmq/protocol', '@cometmq/client'],
   broker: ['@cometmq/remoting'],
 }
 
 /** Third-party libraries a package may use besides. */
-const libraries: Record<string, readonly string[]> = { 'packages/remoting': ['fzstd', 'lz4-napi', 'lz4js', '@bokuweb/zstd-wasm'] }
+const libraries: Record<string, readonly string[]> = {
+  'packages/remoting': ['fzstd', 'lz4-napi', 'lz4js', '@bokuweb/zstd-wasm'],
+  bridge: ['jose', 'ws', 'prom-client', 'uWebSockets.js'],
+  'sdk-node': ['ws', 'isomorphic-ws'],
+}
 
 /** Folder of broker/src → other folders of broker/src its files may import. '.' is broker/src itself. */
 const brokerRooms: Record<string, readonly string[]> = {

@@ -1,0 +1,42 @@
+import type { Frame } from '@cometmq/protocol'
+
+/** What differs between runtimes; each SDK package provides one. Nothing here runs at import time. */
+export interface Environment {
+  /** For HELLO: `web/0.1.0` and `chromium`. */
+  readonly sdk: string
+  readonly runtime: string
+  readonly clock: ClientClock
+  /** 0 (inclusive) to 1. */
+  random(): number
+  /** One attempt at one socket. Never throws: what goes wrong comes by `onClose`. */
+  open(url: string, handlers: TransportHandlers): TransportSocket
+  /** Calls back when the runtime woke up (page shown, online again, active): liveness is probed. Returns how to stop. */
+  onWake?(wake: () => void): () => void
+  /** False when the runtime knows that it has no network. */
+  online?(): boolean
+}
+
+export interface ClientClock {
+  /** Epoch ms. */
+  now(): number
+  /** ms, never goes back. */
+  monotonic(): number
+  setTimeout(task: () => void, delayMs: number): { cancel(): void }
+}
+
+/** Frames are values here: a WebSocket transport encodes and decodes them (and cuts into FRAG), one in the same process does not. */
+export interface TransportSocket {
+  send(frame: Frame): void
+  readonly bufferedBytes: number
+  /** For FRAG, and what is sent at all: told by WELCOME. */
+  setMaxFrame?(bytes: number): void
+  close(code: number, reason: string): void
+}
+
+export interface TransportHandlers {
+  onOpen(): void
+  /** A decoded value; malformed bytes end the socket with 4502 before they get here. */
+  onFrame(frame: unknown): void
+  /** Once, also when it never opened. 1006 when there was no close frame. */
+  onClose(code: number, reason: string): void
+}

@@ -1,0 +1,35 @@
+import type { Frame } from '@cometmq/protocol'
+
+/** One connected client as a session sees it: a WebSocket of the bridge, or a client in the same process. */
+export interface ClientLink {
+  /** Unique in this process. */
+  readonly id: number
+  /** Frames that are sent in one event-loop turn may go out in one write. Never throws; nothing happens on a closed link. */
+  send(frame: Frame): void
+  /** Bytes handed over and not yet taken by the network. 0 for a link without a socket. */
+  readonly bufferedBytes: number
+  /** False above 75 % of the ceiling: hold back data (deliveries), not control frames. `drained` tells when it is true again. */
+  readonly writable: boolean
+  /** `reason`: at most 123 bytes. */
+  close(code: number, reason: string): void
+}
+
+/** What the owner of a link calls. Calls after `closed` do nothing. */
+export interface ClientEnd {
+  /** A decoded value that claims to be a frame. Byte strings in it stay valid and unchanged. */
+  frame(value: unknown): void
+  /** The link is writable again. */
+  drained(): void
+  /** The link is gone. Unless the client said BYE, the session waits for a resume. */
+  closed(): void
+}
+
+/** Where the client comes from, told by whoever accepted the socket. */
+export interface ClientContext {
+  /** Address of the client, for limits and logs. */
+  readonly address: string
+  /** Origin header of a browser. */
+  readonly origin?: string
+  /** A token that was presented before HELLO (subprotocol item); HELLO's own wins. */
+  readonly token?: string
+}
