@@ -1,0 +1,4 @@
+import { run } from './web.ts'
+
+// The test calls it with page.evaluate.
+Object.assign(globalThis, { runConformance: run })
