@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { ensureChromium } from './chromium.mjs'
 import { ensureInstalled } from './install.mjs'
 import { check, skip, summarize, vitest } from './suites.mjs'
 
@@ -48,6 +49,7 @@ async function test() {
     console.error(error)
     return summarize([{ name: 'build', passed: 0, failed: 1, skipped: 0 }])
   }
+  ensureChromium()
   if (args[0] === 'interop') return summarize([interop({})])
   const nightly = args[0] === 'nightly'
   if (args.length > 0 && !nightly) return summarize([vitest(root, 'tests', args, {})])
