@@ -25,6 +25,8 @@ export interface Channel {
   send(frame: ClientFrame): boolean
   /** A request with an OK or ERR answer, sent now or with the next connection; CANCEL goes out when the signal fires. */
   request(make: (rid: number) => ClientFrame, signal?: AbortSignal): Promise<Value>
+  /** Runs `work` (exactly once) inside the spans of all observers; without observers it is a plain call. */
+  span<X>(name: string, attributes: Record<string, string | number>, work: () => X): X
 }
 
 /** One unanswered request. */
@@ -34,8 +36,10 @@ export interface Pending {
   ok?(result: Value): void
   fail(error: BridgeError): void
   /**
-   * The frame to send again after a reconnect. `resumed` tells whether the bridge knows what became of the request under this rid (hot),
-   * would store it under the same id (cold), or nothing (none: a new session). Undefined: it has been failed or will be sent by its part.
+   * The frame to send again after a reconnect; called once for an object that stands under several consecutive rids, in the order of rids,
+   * after `opened` of all parts. `resumed` tells whether the bridge knows what became of the request under this rid (hot; also when it was
+   * never sent), would store it under the same id (cold), or nothing (none: a new session). Undefined: it has been failed or will be sent
+   * by its part.
    */
   again(resumed: 'hot' | 'cold' | 'none'): ClientFrame | undefined
 }
@@ -55,7 +59,11 @@ export interface Part {
   openArgs(rid: number): PopenArgs | SubArgs
   /** Subscription: highest seq received without a gap, for a hot resume. */
   readonly lastSeq?: number
-  /** Open on this socket. 'new' is the first time; 'none' means reconnected without the old session. */
+  /**
+   * Open on this socket. 'new' is the first time; 'none' means reconnected without the old session. May come without `disconnected` before
+   * it: the connection has moved, and deliveries that came before are settled over the link they came from. What is sent in this call goes
+   * out after the repeated requests.
+   */
   opened(how: 'new' | 'hot' | 'cold' | 'none', result: Value, link: DeliveryLink): void
   refused(error: BridgeError): void
   /** The socket is gone; `opened` or `ended` follows. */
@@ -64,4 +72,16 @@ export interface Part {
   frame(frame: ServerFrame, link: DeliveryLink): void
   /** The connection has closed for good. */
   ended(error: BridgeError | undefined): void
+  /** Subscription: whether deliveries of this link are still unsettled, or their acks not sent. Asked while moving to another node. */
+  busy?(link: DeliveryLink): boolean
+  /** Flush, or stop deliveries and settle what is held; then detach. Resolves after `timeoutMs` at the latest. */
+  drain?(timeoutMs: number, signal?: AbortSignal): Promise<PartReport>
+}
+
+/** What became of messages in a drain: sends answered, deliveries acknowledged, deliveries given back, and those whose fate is not known. */
+export interface PartReport {
+  readonly flushed: number
+  readonly acked: number
+  readonly released: number
+  readonly lost: number
 }

@@ -14,6 +14,8 @@ export interface Environment {
   onWake?(wake: () => void): () => void
   /** False when the runtime knows that it has no network. */
   online?(): boolean
+  /** True on a slow link type: a probe may take 2 s instead of 1 s. */
+  slow?(): boolean
 }
 
 export interface ClientClock {
@@ -26,7 +28,8 @@ export interface ClientClock {
 
 /** Frames are values here: a WebSocket transport encodes and decodes them (and cuts into FRAG), one in the same process does not. */
 export interface TransportSocket {
-  send(frame: Frame): void
+  /** Returns the bytes it took; 0 where there are none. */
+  send(frame: Frame): number
   readonly bufferedBytes: number
   /** For FRAG, and what is sent at all: told by WELCOME. */
   setMaxFrame?(bytes: number): void
@@ -35,8 +38,8 @@ export interface TransportSocket {
 
 export interface TransportHandlers {
   onOpen(): void
-  /** A decoded value; malformed bytes end the socket with 4502 before they get here. */
-  onFrame(frame: unknown): void
+  /** A decoded value; malformed bytes end the socket with 4502 before they get here. `bytes`: its size on the wire. */
+  onFrame(frame: unknown, bytes: number): void
   /** Once, also when it never opened. 1006 when there was no close frame. */
   onClose(code: number, reason: string): void
 }
