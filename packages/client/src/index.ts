@@ -1,2 +1,5 @@
 export * from './environment.ts'
 export * from './errors.ts'
+export * from './api.ts'
+export * from './duration.ts'
+export * from './topic.ts'
