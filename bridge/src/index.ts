@@ -1,0 +1,2 @@
+export { loadEngine } from './engine/index.ts'
+export * from './engine/types.ts'
