@@ -56,6 +56,8 @@ export const changeInvisibleTimeRequest = header({
   extraInfo: text('extraInfo'),
   offset: long('offset'),
   invisibleTime: long('invisibleTime'),
+  /** 5.5: put aside on purpose, its return does not count as another try. */
+  suspend: withDefault(bool('suspend'), false),
 })
 export const changeInvisibleTimeResponse = header({
   popTime: long('popTime'),
@@ -72,6 +74,9 @@ export const notificationRequest = header({
   bornTime: long('bornTime'),
   order: withDefault(bool('order'), false),
   attemptId: optional(text('attemptId')),
+  /** 5.5 */
+  expType: optional(text('expType')),
+  exp: optional(text('exp')),
 })
 export const notificationResponse = header({ hasMsg: bool('hasMsg'), pollingFull: withDefault(bool('pollingFull'), false) })
 
