@@ -9,9 +9,13 @@ import { newClientId, uniqueIds } from './client-id.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { NameServers } from './name-servers.ts'
 import { Offsets } from './offsets.ts'
+import { PopClient } from './popper/popper.ts'
 import { Producer } from './producer.ts'
 import { Puller } from './puller.ts'
+import { QueueReader } from './reader.ts'
 import { Routes } from './routes.ts'
+import { BatchSender } from './sender/sender.ts'
+import { type Popper, type Reader, type Sender } from './streaming.ts'
 
 export interface ClusterOptions {
   /** `host:port`, one or more that hold the same data; `parseNameServers` reads RocketMQ's list form. */
@@ -36,6 +40,12 @@ export interface Cluster {
   readonly messages: MessageAdmin
   producer(options: { group: string }): Producer
   puller(options: { group: string }): Puller
+  /** For many small messages; close it when done. */
+  sender(options: { group: string }): Sender
+  /** For group consumption by POP; the same one for all callers. */
+  popper(): Popper
+  /** For reading by offset; the same one for all callers. */
+  reader(): Reader
   /** Says good-bye to the brokers (3 s at most) and closes the connections. */
   close(): Promise<void>
 }
@@ -52,12 +62,15 @@ export function createCluster(options: ClusterOptions): Cluster {
   const avoidance = new Avoidance(clock)
   const nextId = uniqueIds(clock)
   const brokers = new BrokerAdmin(nameServers, calls)
+  const offsets = new Offsets(calls, routes)
+  const reader = new QueueReader(calls, routes, offsets)
+  const popper = new PopClient({ calls, routes, offsets, reader })
   return {
     clientId,
     nameServers: nameServers.addresses,
     routes,
     brokers,
-    offsets: new Offsets(calls, routes),
+    offsets,
     topics: new TopicAdmin({ nameServers, calls, routes, brokers }),
     groups: new GroupAdmin(calls, brokers),
     messages: new MessageAdmin(calls, routes),
@@ -67,6 +80,13 @@ export function createCluster(options: ClusterOptions): Cluster {
       return producer
     },
     puller: ({ group }) => new Puller(group, calls, routes),
+    sender: ({ group }) => {
+      const sender = new BatchSender({ group, calls, routes, avoidance, clock, onClose: () => heartbeat.remove(group) })
+      heartbeat.add(group)
+      return sender
+    },
+    popper: () => popper,
+    reader: () => reader,
     close: async () => {
       await heartbeat.close()
       routes.close()

@@ -1,13 +1,14 @@
-import { type Clock, type MessageQueue, retryAdvice } from '@cometmq/remoting'
+import { type Clock, type MessageQueue } from '@cometmq/remoting'
 import { type Avoidance } from './avoidance.ts'
 import { type CallOptions, type Calls, errorOfAnswer } from './calls.ts'
 import { chooseQueue } from './choose-queue.ts'
-import { ClusterError, refused } from './errors.ts'
+import { type ClusterError, refused } from './errors.ts'
 import { checkGroup, type OutgoingMessage } from './message.ts'
 import { queueForKey } from './order-key.ts'
 import { type Prepared, prepareBatch, prepareOne } from './prepare.ts'
 import { masterAddress } from './queues.ts'
 import { type Routes, type TopicRoute } from './routes.ts'
+import { isBrokersFault, isRouteStale, mayRetry, noMaster, worse } from './send-errors.ts'
 import { sendRequest, type SendResult, sendResult } from './send-request.ts'
 
 export interface SendOptions extends CallOptions {
@@ -142,8 +143,7 @@ export class Producer {
 
   /** After an answer or a failure that a newer route may avoid; the old one serves when there is no newer. */
   async #freshRoute(route: TopicRoute, error: ClusterError): Promise<TopicRoute> {
-    const stale = error.brokerCode === undefined || retryAdvice(error.brokerCode) === 'refresh-route'
-    if (!stale) return route
+    if (!isRouteStale(error)) return route
     try {
       const fresh = await this.#parts.routes.refresh(route.topic)
       return fresh.publish.length > 0 ? fresh : route
@@ -165,30 +165,3 @@ export class Producer {
 }
 
 const what = (prepared: Prepared): string => `send to topic ${prepared.topic}`
-
-const noMaster = (queue: { brokerName: string }): ClusterError =>
-  refused('E_NO_BROKER', `no master of broker ${queue.brokerName}`, 'the route of the topic does not list one')
-
-/** No answer at all, or a code of the retry table (spec remoting, section 2). */
-function mayRetry(error: ClusterError): boolean {
-  if (error.brokerCode === undefined) return error.code !== 'E_ABORTED' && error.code !== 'E_OVERLOADED'
-  const advice = retryAdvice(error.brokerCode)
-  return advice === 'other-broker' || advice === 'refresh-route'
-}
-
-/** Not for a refusal of this message, topic or group, which says nothing about the broker's health. */
-const isBrokersFault = (error: ClusterError): boolean =>
-  mayRetry(error) && error.code !== 'E_PERMISSION' && error.code !== 'E_TOPIC_NOT_FOUND'
-
-/** The later error; but when an earlier attempt may have stored the message, its outcome stays unknown. */
-function worse(earlier: ClusterError | undefined, later: ClusterError): ClusterError {
-  if (earlier?.outcome !== 'unknown' || later.outcome === 'unknown') return later
-  return new ClusterError(later.code, later.message, {
-    why: `${later.why} (an earlier attempt may have stored it: ${earlier.why})`,
-    whatToDo: later.whatToDo,
-    outcome: 'unknown',
-    ...(later.brokerCode === undefined ? {} : { brokerCode: later.brokerCode }),
-    ...(later.address === undefined ? {} : { address: later.address }),
-    cause: later,
-  })
-}

@@ -64,6 +64,14 @@ export class Routes {
     return route
   }
 
+  /** What is known already, without asking; undefined when nothing is. */
+  cached(topic: string): TopicRoute | undefined {
+    const entry = this.#entries.get(topic)
+    if (entry === undefined) return undefined
+    entry.usedAt = this.#clock.monotonic()
+    return entry.route
+  }
+
   /** For a consumer: the topic must exist. */
   async forReading(topic: string, options: CallOptions = {}): Promise<TopicRoute> {
     let route = this.#entry(topic).route

@@ -27,7 +27,7 @@ export interface SendResult {
   recallHandle: string | undefined
 }
 
-const statusOf = new Map<number, SendStatus>([
+export const statusOf = new Map<number, SendStatus>([
   [ResponseCode.SUCCESS, 'SEND_OK'],
   [ResponseCode.FLUSH_DISK_TIMEOUT, 'FLUSH_DISK_TIMEOUT'],
   [ResponseCode.SLAVE_NOT_AVAILABLE, 'SLAVE_NOT_AVAILABLE'],
