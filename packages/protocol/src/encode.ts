@@ -22,7 +22,6 @@ const keptBytes = 1 << 20
 const shortText = 48
 
 let textEncoder: InstanceType<typeof TextEncoder> | undefined
-let scratch: DataView | undefined
 let shared: Writer | undefined
 
 export function createWriter(initialBytes = 1024): Writer {
@@ -31,49 +30,38 @@ export function createWriter(initialBytes = 1024): Writer {
 
   function reserve(count: number): void {
     if (at + count <= buffer.length) return
-    const larger = new Uint8Array(Math.max(buffer.length * 2, at + count))
+    const larger = new Uint8Array(buffer.length * 2 + count)
     larger.set(buffer.subarray(0, at))
     buffer = larger
   }
 
-  /** `code`, and `value` in `size` bytes, big end first. */
-  function put(code: number, size: number, value: number): void {
-    buffer[at++] = code
-    while (size > 0) buffer[at++] = value >>> (--size * 8)
+  /** A whole number behind `code` + 0, 1, 2 or 3 in 1, 2, 4 or 8 bytes that hold `span`, big end first, two's complement. */
+  function sized(code: number, value: number, span: number): void {
+    // Arrays (0xdc) and maps (0xde) have no count of one byte.
+    const step = span < 256 && code < 0xdb ? 0 : span < 65_536 ? 1 : span < 0x1_0000_0000 ? 2 : 3
+    let size = 1 << step
+    buffer[at] = code + step
+    at += size + 1
+    for (let index = at; size > 0; size--) {
+      buffer[--index] = value
+      value = Math.floor(value / 256)
+    }
   }
 
-  /** The head of something counted: `few` when the count fits into the first byte, else by size. `code8` 0: there is no 8-bit form. */
-  function head(count: number, few: number, fewest: number, code8: number): void {
+  /** First byte and count of something counted; `code` is that of the 8-bit count. */
+  function head(count: number, few: number, fewest: number, code: number): void {
     if (count < fewest) buffer[at++] = few | count
-    else if (count < 256 && code8) put(code8, 1, count)
-    else if (count < 65_536) put(code8 ? code8 + 1 : few === 0x90 ? 0xdc : 0xde, 2, count)
-    else put(code8 ? code8 + 2 : few === 0x90 ? 0xdd : 0xdf, 4, count)
+    else sized(code, count, count)
   }
 
   function number(value: number): void {
-    if (Number.isSafeInteger(value)) {
-      if (value >= -32 && value < 128) buffer[at++] = value
-      else if (value >= 0) {
-        if (value < 256) put(0xcc, 1, value)
-        else if (value < 65_536) put(0xcd, 2, value)
-        else if (value < 0x1_0000_0000) put(0xce, 4, value)
-        else {
-          put(0xcf, 4, value / 0x1_0000_0000)
-          put(value >>> 24, 3, value)
-        }
-      } else if (value >= -128) put(0xd0, 1, value)
-      else if (value >= -32_768) put(0xd1, 2, value)
-      else if (value >= -0x8000_0000) put(0xd2, 4, value)
-      else {
-        put(0xd3, 4, Math.floor(value / 0x1_0000_0000))
-        put(value >>> 24, 3, value)
-      }
-    } else {
-      scratch ??= new DataView(new ArrayBuffer(8))
-      scratch.setFloat64(0, value)
-      put(0xcb, 4, scratch.getUint32(0))
-      put(scratch.getUint8(4), 3, scratch.getUint32(4))
-    }
+    if (!Number.isSafeInteger(value)) {
+      buffer[at] = 0xcb
+      new DataView(buffer.buffer).setFloat64(at + 1, value)
+      at += 9
+    } else if (value >= -32 && value < 128) buffer[at++] = value
+    else if (value < 0) sized(0xd0, value, -2 * value - 1)
+    else sized(0xcc, value, value)
   }
 
   function text(value: string): void {
@@ -108,21 +96,15 @@ export function createWriter(initialBytes = 1024): Writer {
 
   function members(value: { readonly [key: string]: Value }, depth: number): void {
     const keys = Object.keys(value)
+    const { encoded } = value
+    if (keys.length === 1 && keys[0] === 'encoded' && ArrayBuffer.isView(encoded)) return raw(encoded as Uint8Array)
     let count = 0
     for (const key of keys) if (value[key] !== undefined) count++
-    if (count === 1 && keys.length === 1 && keys[0] === 'encoded' && ArrayBuffer.isView(value['encoded'])) {
-      return raw(value['encoded'] as Uint8Array)
-    }
-    head(count, 0x80, 16, 0)
+    head(count, 0x80, 16, 0xdd)
     for (const key of keys) {
       const member = value[key]
       if (member === undefined) continue
-      const first = key.charCodeAt(0)
-      const small = first > 47 && first < 58 ? +key | 0 : -1
-      if (small >= 0 && small < 128 && String(small) === key) {
-        reserve(1)
-        buffer[at++] = small
-      } else text(key)
+      write(key.charCodeAt(0) < 58 && String(+key & 127) === key ? +key : key, depth)
       write(member, depth)
     }
   }
@@ -130,7 +112,7 @@ export function createWriter(initialBytes = 1024): Writer {
   function items(value: readonly Value[], depth: number): void {
     let count = value.length
     while (count > 0 && value[count - 1] === undefined) count--
-    head(count, 0x90, 16, 0)
+    head(count, 0x90, 16, 0xdb)
     for (let index = 0; index < count; index++) write(value[index], depth)
   }
 
@@ -140,11 +122,11 @@ export function createWriter(initialBytes = 1024): Writer {
     else if (typeof value === 'string') text(value)
     else if (value === null || value === undefined) buffer[at++] = 0xc0
     else if (typeof value === 'boolean') buffer[at++] = value ? 0xc3 : 0xc2
-    else if (typeof value !== 'object') throw new ProtocolError(`a ${typeof value} cannot be sent`)
+    else if (typeof value !== 'object') throw new ProtocolError(typeof value + ' cannot be sent')
     else if (ArrayBuffer.isView(value)) {
       head(value.byteLength, 0, 0, 0xc4)
       raw(value as Uint8Array)
-    } else if (depth === 0) throw new ProtocolError(`more than ${defaultMaxDepth} levels of arrays and maps`)
+    } else if (depth === 0) throw new ProtocolError('too many levels')
     else if (Array.isArray(value)) items(value as readonly Value[], depth - 1)
     else members(value as { readonly [key: string]: Value }, depth - 1)
   }

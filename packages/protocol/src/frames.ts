@@ -143,6 +143,8 @@ export interface WelcomeInfo {
 /** Result of POPEN: the cumulative allowance, counted anew from this POPEN (not after a hot resume). */
 export interface PopenResult {
   readonly limit: readonly [maxCount: number, maxBytes: number]
+  /** Hot resume: what was accepted since POPEN. Oneway messages that were lost with the old socket are not in it, and count no more. */
+  readonly accepted?: readonly [count: number, bytes: number]
 }
 /** Result of SUB. */
 export interface SubResult {
