@@ -1,5 +1,6 @@
 import type { Frame, Ranges, SeekTarget, SubResult, SubSpec } from '@cometmq/protocol'
 import type { Where } from './principal.ts'
+import type { QueueNumbers } from './subscriptions/queue-numbers.ts'
 
 /** What a subscription needs of its session. */
 export interface SubscriptionHost {
@@ -47,8 +48,18 @@ export interface Subscription {
 
 /** Everything subscriptions share: shared readers, poppers, limits, counters. */
 export interface Subscriptions {
+  /** What `queue` means in entries; receipts of the same process use the same numbers. */
+  readonly numbers: QueueNumbers
   /** Checks the topics at the cluster. Rejects with RefusedError. */
   open(host: SubscriptionHost, sid: number, spec: SubSpec): Promise<{ subscription: Subscription; result: SubResult }>
-  stats(): { subscriptions: number; messagesOut: number; batchesEncoded: number; leasesLost: number }
+  stats(): {
+    readonly subscriptions: number
+    readonly messagesOut: number
+    /** DELIVER frames. */
+    readonly batchesOut: number
+    /** Entry lists that were encoded for them, or would have been for a client behind a socket. */
+    readonly batchesEncoded: number
+    readonly leasesLost: number
+  }
   close(): Promise<void>
 }
