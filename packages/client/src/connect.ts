@@ -1,0 +1,97 @@
+import type { ConnectOptions, Connection, Observer } from './api.ts'
+import { Core } from './connection/core.ts'
+import { guard, report } from './connection/guard.ts'
+import { createConsumer } from './consumer/index.ts'
+import { asyncDispose } from './dispose.ts'
+import { durationMs } from './duration.ts'
+import type { Environment } from './environment.ts'
+import { BridgeError } from './errors.ts'
+import { createProducer } from './producer/index.ts'
+import type { TopicDef } from './topic.ts'
+import { openWebSocket, type WebSocketClass } from './web-socket.ts'
+
+export type Connect = <const R extends readonly TopicDef[]>(options: ConnectOptions<R>) => Connection<R>
+
+/** How long `drain` waits by default, and leaving an `await using` block. */
+const drainMs = 10_000
+
+/** The `connect` of a runtime. */
+export const createConnect =
+  (environment: Environment): Connect =>
+  options => {
+    const { url, topics, auth, backoff = {}, idle = 2_000 } = options
+    const urls = typeof url === 'string' ? [url] : [...url]
+    if (!urls[0]) throw new BridgeError(60004, 'connect() needs a url, for example "wss://bridge.example.com"')
+    const { open, observers, dispose } = install(options, (url, handlers) => environment.open(url, handlers))
+    const core = new Core({
+      environment: Object.assign(Object.create(environment) as Environment, { open }),
+      urls,
+      auth,
+      backoff: {
+        min: durationMs(backoff.min ?? 250),
+        max: durationMs(backoff.max ?? 20_000),
+        giveUpAfter: backoff.giveUpAfter === undefined ? Infinity : durationMs(backoff.giveUpAfter),
+      },
+      idle: durationMs(idle),
+      observers,
+    })
+    return connectionOf(core, topics, dispose)
+  }
+
+function install({ plugins = [], WebSocket }: ConnectOptions<readonly TopicDef[]>, standard: Environment['open']) {
+  const observers: Observer[] = []
+  let open = WebSocket ? openWebSocket(WebSocket as WebSocketClass) : standard
+  const installed = plugins.map(plugin =>
+    plugin.install({
+      transport: wrap => void (open = wrap(open) as typeof open),
+      observe: observer => void observers.push(observer),
+      outbox() {
+        throw new BridgeError(50101, `plugin ${plugin.name} brings an outbox: this version has no use for one`)
+      },
+    }),
+  )
+  const dispose = async (): Promise<void> => {
+    for (const plugin of installed.splice(0)) await guard(() => plugin?.[asyncDispose]())?.then(undefined, report)
+  }
+  return { open, observers, dispose }
+}
+
+function connectionOf<R extends readonly TopicDef[]>(core: Core, topics: R, dispose: () => Promise<void>): Connection<R> {
+  const close = (): Promise<void> => {
+    core.end()
+    return dispose()
+  }
+  const connection = {
+    get state() {
+      return core.state
+    },
+    states: ({ signal } = {}) => core.states(signal),
+    async ready({ signal } = {}) {
+      await core.ready(signal)
+      return connection
+    },
+    producer: (name, options) => createProducer(core, topicOf(topics, name), options),
+    consumer: options => createConsumer(core, topics, options),
+    request: () => Promise.reject(new BridgeError(50101, 'request(): this version has no request and reply; use two topics')),
+    stats: () => core.stats(),
+    async drain({ timeout = drainMs, signal } = {}) {
+      const report = await core.drain(durationMs(timeout), signal)
+      await dispose()
+      return report
+    },
+    close,
+    async [asyncDispose]() {
+      await connection.drain()
+    },
+  } as Connection<R>
+  return connection
+}
+
+function topicOf(topics: readonly TopicDef[], name: string): TopicDef {
+  const found = topics.find(topic => topic.name === name)
+  if (found) return found
+  throw new BridgeError(
+    60004,
+    `topic ${name} is not among the topics of connect(): ${topics.map(topic => topic.name).join(', ')}`,
+  )
+}

@@ -1,0 +1,34 @@
+import { CloseCode, type ErrFrame, errorOf } from '@cometmq/protocol'
+import { BridgeError } from '../errors.ts'
+
+/** Code in the catalogue for a close code (spec bridge, section 6). */
+const byClose: Readonly<Record<number, number>> = {
+  [CloseCode.TOKEN_EXPIRED]: 40191,
+  [CloseCode.UNAUTHORISED]: 40193,
+  [CloseCode.ORIGIN]: 40391,
+  [CloseCode.PROTOCOL]: 40090,
+  [CloseCode.VERSION]: 50101,
+  [CloseCode.FORBIDDEN]: 40390,
+  [CloseCode.TOO_LARGE]: 41390,
+  [CloseCode.LIMIT_OVERRUN]: 42991,
+  [CloseCode.BANNED_RATE]: 42990,
+  [CloseCode.CONNECTION_QUOTA]: 42992,
+}
+
+export const Failure = { TOKEN_REFUSED: 40193, CLOSED: 60000, OFFLINE: 60001, CONNECTION_LOST: 60003 } as const
+
+/** A close reason is `<code> <text>`; without one, the close code says what it was. */
+export function closeError(code: number, reason: string): BridgeError {
+  const told = Number(reason.slice(0, 5))
+  if (errorOf(told)) return new BridgeError(told, reason.slice(6) || `closed with ${code}`)
+  return new BridgeError(byClose[code] ?? Failure.CONNECTION_LOST, `connection closed with ${code} ${reason}`.trim())
+}
+
+export function errError([, , code, text, details]: ErrFrame): BridgeError {
+  const { outcome, retryAfter, hint } = details ?? {}
+  return new BridgeError(code, text, {
+    ...(outcome && { outcome }),
+    ...(retryAfter !== undefined && { retryAfter }),
+    ...(hint !== undefined && { hint }),
+  })
+}

@@ -1,0 +1,38 @@
+/** Which address is tried next: the last that worked, then the others in random order, then all over again. */
+export class Urls {
+  readonly #given: readonly string[]
+  readonly #random: () => number
+  #round: string[] = []
+  #last: string | undefined
+
+  constructor(given: readonly string[], random: () => number) {
+    this.#given = given
+    this.#random = random
+  }
+
+  /** `avoid`: not this one, when there is another. */
+  next(avoid?: string): string {
+    if (this.#round.length === 0) this.#round = this.#order()
+    if (this.#round[0] === avoid && this.#round.length > 1) this.#round.push(this.#round.shift()!)
+    return this.#round.shift()!
+  }
+
+  worked(url: string): void {
+    this.#last = url
+    this.#round = []
+  }
+
+  /** To be tried before all others. It counts as one of the list only as long as it works. */
+  prefer(url: string): void {
+    this.#round = [url, ...this.#order().filter(other => other !== url)]
+  }
+
+  #order(): string[] {
+    const order = [...this.#given]
+    for (let i = order.length - 1; i > 0; i--) {
+      const j = Math.floor(this.#random() * (i + 1))
+      ;[order[i], order[j]] = [order[j]!, order[i]!]
+    }
+    return this.#last === undefined ? order : [this.#last, ...order.filter(url => url !== this.#last)]
+  }
+}

@@ -1,0 +1,77 @@
+import { CloseCode, decode, encodeFrame, ProtocolError, SUBPROTOCOL } from '@cometmq/protocol'
+import type { Environment, TransportHandlers, TransportSocket } from './environment.ts'
+
+/** What is used of the standard WebSocket. */
+export interface WebSocketLike {
+  binaryType: string
+  readonly bufferedAmount: number
+  readonly readyState: number
+  send(data: Uint8Array): void
+  close(code?: number, reason?: string): void
+  onopen: ((event: never) => void) | null
+  onmessage: ((event: { data: unknown }) => void) | null
+  onclose: ((event: { code: number; reason: string }) => void) | null
+  onerror: ((event: never) => void) | null
+}
+export type WebSocketClass = new (url: string, protocols: string) => WebSocketLike
+
+const OPEN = 1
+
+/** Frames over a WebSocket: one frame, one binary message. */
+export const openWebSocket =
+  (WebSocket: WebSocketClass | undefined): Environment['open'] =>
+  (url, handlers) => {
+    try {
+      return attach(new WebSocket!(url, SUBPROTOCOL), handlers)
+    } catch (error) {
+      // Not a url, or one that this page must not open: trying again does not help.
+      const reason = WebSocket ? `60004 ${String(error)}` : '60005 this runtime has no WebSocket: give one to connect()'
+      queueMicrotask(() => handlers.onClose(CloseCode.PROTOCOL, reason))
+      return { send: () => 0, bufferedBytes: 0, close: () => undefined }
+    }
+  }
+
+function attach(socket: WebSocketLike, handlers: TransportHandlers): TransportSocket {
+  let ended = false
+  const end = (code: number, reason: string): void => {
+    if (ended) return
+    ended = true
+    handlers.onClose(code, reason)
+  }
+  const fail = (text: string): void => {
+    socket.close(CloseCode.PROTOCOL, `40090 ${text}`.slice(0, 120))
+    end(CloseCode.PROTOCOL, `40090 ${text}`)
+  }
+  const receive = (data: unknown): void => {
+    if (ended) return
+    if (!(data instanceof ArrayBuffer)) return fail('text messages are not part of this protocol')
+    let frame: unknown
+    try {
+      frame = decode(new Uint8Array(data))
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      return fail(error.message)
+    }
+    handlers.onFrame(frame, data.byteLength)
+  }
+  socket.binaryType = 'arraybuffer'
+  socket.onopen = () => handlers.onOpen()
+  socket.onmessage = event => receive(event.data)
+  socket.onclose = event => end(event.code, event.reason)
+  // What went wrong follows as a close.
+  socket.onerror = () => undefined
+  return {
+    send(frame) {
+      if (socket.readyState !== OPEN) return 0
+      const bytes = encodeFrame(frame)
+      socket.send(bytes)
+      return bytes.length
+    },
+    get bufferedBytes() {
+      return socket.bufferedAmount
+    },
+    close(code, reason) {
+      socket.close(code, reason)
+    },
+  }
+}
