@@ -54,7 +54,7 @@ function text(bytes: Uint8Array, length: number): string {
     const units = new Array<number>(length)
     let index = 0
     while (index < length && (units[index] = bytes[start + index]!) < 128) index++
-    if (index === length) return String.fromCharCode(...units)
+    if (index === length) return String.fromCharCode.apply(null, units)
   }
   textDecoder ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   try {

@@ -97,7 +97,7 @@ export function createWriter(initialBytes = 1024): Writer {
   function members(value: { readonly [key: string]: Value }, depth: number): void {
     const keys = Object.keys(value)
     const { encoded } = value
-    if (keys.length === 1 && keys[0] === 'encoded' && ArrayBuffer.isView(encoded)) return raw(encoded as Uint8Array)
+    if (keys.length === 1 && keys[0] === 'encoded' && ArrayBuffer.isView(encoded)) return raw(encoded)
     let count = 0
     for (const key of keys) if (value[key] !== undefined) count++
     head(count, 0x80, 16, 0xdd)
@@ -125,7 +125,7 @@ export function createWriter(initialBytes = 1024): Writer {
     else if (typeof value !== 'object') throw new ProtocolError(typeof value + ' cannot be sent')
     else if (ArrayBuffer.isView(value)) {
       head(value.byteLength, 0, 0, 0xc4)
-      raw(value as Uint8Array)
+      raw(value)
     } else if (depth === 0) throw new ProtocolError('too many levels')
     else if (Array.isArray(value)) items(value as readonly Value[], depth - 1)
     else members(value as { readonly [key: string]: Value }, depth - 1)

@@ -74,8 +74,7 @@ export const errorTable: readonly ErrorInfo[] = [
   row(60006, 'PARTIAL', false, 'partial'),
 ]
 
-export const errorOf = (code: number): ErrorInfo | undefined => byCode.get(code)
-const byCode = new Map(errorTable.map(info => [info.code, info]))
+export const errorOf = (code: number): ErrorInfo | undefined => errorTable.find(info => info.code === code)
 
 /** Code by name. Throws for a name that is not in the table: a fault of ours. */
 export function codeOf(name: string): number {

@@ -128,6 +128,8 @@ export interface WelcomeInfo {
   readonly resumeToken: string
   /** 0 none, 1 cold, 2 hot. */
   readonly resumed: 0 | 1 | 2
+  /** Why not hot, when the client asked for a resume. */
+  readonly resumeCause?: string
   readonly now: number
   /** Interval of pings in outbound silence, and how long any frame may take after one. */
   readonly hb: number
