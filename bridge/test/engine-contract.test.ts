@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { request as httpRequest } from 'node:http'
+import { type IncomingMessage, request as httpRequest } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type EngineHandlers, type EngineName, type HttpRequest, type ListenOptions } from '../src/engine/types.ts'
 import {
@@ -367,7 +367,7 @@ describe.each(engines)('engine %s', name => {
           setImmediate(() => stream.write('data: 1\n\n'))
         },
       })
-      const answer = await new Promise<import('node:http').IncomingMessage>(resolve => httpRequest(base, resolve).end())
+      const answer = await new Promise<IncomingMessage>(resolve => httpRequest(base, resolve).end())
       expect(answer.headers['content-type']).toBe('text/event-stream')
       let text = ''
       await new Promise<void>(resolve => {
@@ -394,7 +394,7 @@ describe.each(engines)('engine %s', name => {
           stream.onDrain(() => stream.end())
         },
       })
-      const answer = await new Promise<import('node:http').IncomingMessage>(resolve => httpRequest(base, resolve).end())
+      const answer = await new Promise<IncomingMessage>(resolve => httpRequest(base, resolve).end())
       let received = 0
       answer.on('data', (piece: Buffer) => (received += piece.length))
       await once(answer, 'end')

@@ -53,7 +53,7 @@ export type UpgradeDecision =
       /** One of those the client offered. */
       readonly protocol?: string
       /** The handshake is done. The handlers are called from the next turn on. */
-      open(socket: EngineSocket): SocketHandlers
+      readonly open: (socket: EngineSocket) => SocketHandlers
     }
   | Refusal
 

@@ -1,17 +1,18 @@
-import type { App, TemplatedApp, us_listen_socket, us_socket_context_t } from 'uWebSockets.js'
+import type * as Uws from 'uWebSockets.js'
+import type { TemplatedApp, us_listen_socket, us_socket_context_t } from 'uWebSockets.js'
 import type { HttpRequest as UwsRequest, HttpResponse as UwsResponse } from 'uWebSockets.js'
 import { decide, IDLE_SECONDS, isRefusal, ListenError, MAX_HEAD_BYTES } from './common.ts'
 import { type Engine, type ListenOptions, type RunningEngine, type UpgradeDecision } from './types.ts'
 import { copyRequest, UwsHttpResponse } from './uws-http.ts'
 import { type SocketData, UwsSocket } from './uws-socket.ts'
 
-type Uws = typeof import('uWebSockets.js')
+type Library = typeof Uws
 
 /** Rejects where there is no binary for this platform. */
 export async function loadUws(): Promise<Engine> {
   // Read by the library when it is loaded; its default of 4 KiB is too little for tokens in headers.
   process.env['UWS_HTTP_MAX_HEADERS_SIZE'] ??= String(MAX_HEAD_BYTES)
-  const loaded = (await import('uWebSockets.js')) as Uws & { default?: Uws }
+  const loaded = (await import('uWebSockets.js')) as Library & { default?: Library }
   const uws = loaded.default ?? loaded
   return { name: 'uws', listen: options => listen(uws, options) }
 }
@@ -19,7 +20,7 @@ export async function loadUws(): Promise<Engine> {
 const EXCLUSIVE_PORT = 1
 const SHARED_PORT = 0
 
-async function listen(uws: Uws, options: ListenOptions): Promise<RunningEngine> {
+async function listen(uws: Library, options: ListenOptions): Promise<RunningEngine> {
   const app = createApp(uws, options)
   const sockets = new Set<UwsSocket>()
   addSockets(app, options, sockets)
@@ -30,7 +31,7 @@ async function listen(uws: Uws, options: ListenOptions): Promise<RunningEngine> 
     copied.handlerReturned()
   })
   let listening = await startListening(app, options)
-  const port = uws.us_socket_local_port(listening as never)
+  const port = uws.us_socket_local_port(listening as us_listen_socket)
   const stopListening = (): void => {
     if (listening) uws.us_listen_socket_close(listening)
     listening = undefined
@@ -50,8 +51,8 @@ async function listen(uws: Uws, options: ListenOptions): Promise<RunningEngine> 
   }
 }
 
-function createApp(uws: Uws, { tls }: ListenOptions): TemplatedApp {
-  if (!tls) return (uws.App as typeof App)()
+function createApp(uws: Library, { tls }: ListenOptions): TemplatedApp {
+  if (!tls) return uws.App()
   return uws.SSLApp({ key_file_name: tls.keyFile, cert_file_name: tls.certFile })
 }
 
