@@ -1,3 +1,4 @@
+export { createSessions } from './create-sessions.ts'
 export * from './link.ts'
 export * from './principal.ts'
 export * from './types.ts'

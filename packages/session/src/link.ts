@@ -10,6 +10,8 @@ export interface ClientLink {
   readonly bufferedBytes: number
   /** False above 75 % of the ceiling: hold back data (deliveries), not control frames. `drained` tells when it is true again. */
   readonly writable: boolean
+  /** The client is over its rate: read nothing from it for so long. Optional: a link that cannot stop reading lets the session refuse. */
+  pause?(ms: number): void
   /** `reason`: at most 123 bytes. */
   close(code: number, reason: string): void
 }

@@ -41,7 +41,8 @@ export const everything: Principal = {
     maxDelayMs: Infinity,
     maxPriority: 9,
     framesPerSecond: null,
-    maxConnections: null,
+    // All of them share one subject.
+    maxConnections: Infinity,
   },
 }
 

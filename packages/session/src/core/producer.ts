@@ -1,0 +1,76 @@
+import type { Receipt } from '@cometmq/protocol'
+import type { ProducerKind } from './message.ts'
+import type { SendRun } from './send-run.ts'
+
+/** One opened producer: its window and the receipts that a hot resume may ask for again. */
+export class SessionProducer {
+  readonly pid: number
+  readonly topic: string
+  readonly kind: ProducerKind
+  /** Since POPEN: taken from the client, and of these stored or failed. */
+  acceptedCount = 0
+  acceptedBytes = 0
+  answeredCount = 0
+  answeredBytes = 0
+  /** What the client was told. */
+  limitCount: number
+  limitBytes: number
+  /** Waits for the end of the turn, to raise the limit. */
+  touched = false
+  readonly running = new Set<SendRun>()
+  readonly #windowCount: number
+  readonly #windowBytes: number
+  readonly #receipts: (Receipt | undefined)[]
+  #next = 0
+
+  constructor(pid: number, topic: string, kind: ProducerKind, window: { count: number; bytes: number }) {
+    this.pid = pid
+    this.topic = topic
+    this.kind = kind
+    this.#windowCount = window.count
+    this.#windowBytes = window.bytes
+    this.limitCount = window.count
+    this.limitBytes = window.bytes
+    // A client can have at most a window's worth of receipts that it did not see.
+    this.#receipts = new Array<Receipt | undefined>(window.count)
+  }
+
+  /** False: the client went over its allowance. */
+  accept(count: number, bytes: number): boolean {
+    this.acceptedCount += count
+    this.acceptedBytes += bytes
+    return this.acceptedCount <= this.limitCount && this.acceptedBytes <= this.limitBytes
+  }
+
+  answered(bytes: number): void {
+    this.answeredCount++
+    this.answeredBytes += bytes
+  }
+
+  keep(receipt: Receipt): void {
+    this.#receipts[this.#next] = receipt
+    this.#next = this.#next + 1 === this.#receipts.length ? 0 : this.#next + 1
+  }
+
+  /** Linear: only asked for repetitions. */
+  known(rid: number): Receipt | 'running' | undefined {
+    for (const receipt of this.#receipts) if (receipt !== undefined && receipt[0] === rid) return receipt
+    for (const run of this.running) if (run.holds(rid)) return 'running'
+    return undefined
+  }
+
+  /** 0 nothing to tell, 1 soon, 2 now: a quarter of the window has become free. */
+  get raise(): 0 | 1 | 2 {
+    const count = this.answeredCount + this.#windowCount - this.limitCount
+    const bytes = this.answeredBytes + this.#windowBytes - this.limitBytes
+    if (count <= 0 && bytes <= 0) return 0
+    return count * 4 >= this.#windowCount || bytes * 4 >= this.#windowBytes ? 2 : 1
+  }
+
+  /** The allowance as it is now; from now on the client may use it. */
+  raised(): readonly [maxCount: number, maxBytes: number] {
+    this.limitCount = this.answeredCount + this.#windowCount
+    this.limitBytes = this.answeredBytes + this.#windowBytes
+    return [this.limitCount, this.limitBytes]
+  }
+}
