@@ -13,6 +13,7 @@ export {
   REQUEST_CODE_NOT_SUPPORTED,
 } from './exchange.ts'
 export { type Transport, tcpTransport } from './tcp.ts'
+export { type Flushable, flushLater } from './flush.ts'
 export { type TlsServerOptions, type TlsClientOptions, tlsTransport } from './tls.ts'
 export { type ServerOptions, type ServerLimits, type RunningServer, DEFAULT_SERVER_LIMITS, startServer } from './server.ts'
 export { type CallerOptions, createCaller } from './caller.ts'

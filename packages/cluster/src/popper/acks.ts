@@ -1,4 +1,4 @@
-import { ackMessageRequest, RequestCode, ResponseCode } from '@cometmq/remoting'
+import { ackMessageRequest, type Flushable, flushLater, RequestCode, ResponseCode } from '@cometmq/remoting'
 import { type Calls, errorOfAnswer } from '../calls.ts'
 import { ClusterError } from '../errors.ts'
 import { type PopReceipt } from '../streaming.ts'
@@ -34,7 +34,7 @@ const timeoutMs = 3_000
 const maxBrokers = 4_096
 
 /** Acknowledges what was popped: the receipts of one turn, and of the time earlier requests take, in one request a broker. */
-export class Acks {
+export class Acks implements Flushable {
   readonly #calls: Calls
   readonly #addressOf: (receipt: PopReceipt) => Promise<string>
   readonly #brokers = new Map<string, BrokerAcks>()
@@ -63,10 +63,12 @@ export class Acks {
   #soon(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      for (const [name, broker] of this.#brokers) this.#pump(name, broker)
-    })
+    flushLater(this)
+  }
+
+  flush(): void {
+    this.#scheduled = false
+    for (const [name, broker] of this.#brokers) this.#pump(name, broker)
   }
 
   #broker(name: string): BrokerAcks {

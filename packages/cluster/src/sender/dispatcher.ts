@@ -1,4 +1,13 @@
-import { type Clock, type Command, type MessageQueue, type Request, ResponseCode, type Timer } from '@cometmq/remoting'
+import {
+  type Clock,
+  type Command,
+  type Flushable,
+  flushLater,
+  type MessageQueue,
+  type Request,
+  ResponseCode,
+  type Timer,
+} from '@cometmq/remoting'
 import { type Avoidance } from '../avoidance.ts'
 import { type Calls, errorOfAnswer } from '../calls.ts'
 import { chooseQueue } from '../choose-queue.ts'
@@ -8,16 +17,7 @@ import { type Routes, type TopicRoute } from '../routes.ts'
 import { isBrokersFault, isRouteStale, mayRetry, noMaster, worse } from '../send-errors.ts'
 import { Batch } from './batch.ts'
 import { itemBytes, Rows, type WaitingRows } from './lane.ts'
-import {
-  deadlineMs,
-  maxBatchBytes,
-  maxBatchItems,
-  maxRetries,
-  maxUnansweredBatches,
-  maxUnansweredSingles,
-  requestTimeoutMs,
-  retryPausesMs,
-} from './limits.ts'
+import { deadlineMs, maxBatchBytes, maxBatchItems, maxRetries, requestTimeoutMs, retryPausesMs } from './limits.ts'
 import { Slots } from './slots.ts'
 import { type Lane, type TopicLanes } from './topic-lanes.ts'
 
@@ -34,12 +34,11 @@ const maxBlockedLanes = 64
 const noBrokers: ReadonlySet<string> = new Set()
 
 /** Sends what waits in lanes, as soon as brokers have slots, and settles it. */
-export class Dispatcher {
+export class Dispatcher implements Flushable {
   pendingItems = 0
   pendingBytes = 0
   readonly #parts: DispatcherParts
-  readonly #batchSlots = new Slots(maxUnansweredBatches)
-  readonly #singleSlots = new Slots(maxUnansweredSingles)
+  readonly #slots = new Slots()
   #lanes: Lane[] = []
   #scheduled = false
   #closed = false
@@ -54,10 +53,12 @@ export class Dispatcher {
   soon(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      this.#pump()
-    })
+    flushLater(this)
+  }
+
+  flush(): void {
+    this.#scheduled = false
+    this.#pump()
   }
 
   /** Has something to send, perhaps. */
@@ -145,7 +146,7 @@ export class Dispatcher {
 
   /** The next queue in turn whose broker has a free slot, and is not avoided when there is one that is not. */
   #queueFor(lane: Lane, route: TopicRoute | undefined, tried: ReadonlySet<string>): MessageQueue | undefined {
-    const { full } = lane.singly ? this.#singleSlots : this.#batchSlots
+    const full = this.#fullFor(lane)
     if (lane.queue !== undefined) return full.has(lane.queue.brokerName) ? undefined : lane.queue
     const queues = route?.publish ?? []
     if (queues.length === 0) return { topic: lane.topic.topic, brokerName: '', queueId: 0 }
@@ -156,6 +157,11 @@ export class Dispatcher {
     const other = chooseQueue(queues, this.#turn, full, avoidance)
     if (full.has(other.brokerName) || tried.has(other.brokerName)) return undefined
     return avoidance.isAvoided(other.brokerName) && !avoidance.isAvoided(best.brokerName) ? undefined : other
+  }
+
+  #fullFor(lane: Lane): ReadonlySet<string> {
+    if (lane.singly) return this.#slots.fullForSingles
+    return lane.waiting >= maxBatchItems ? this.#slots.fullForFullBatches : this.#slots.fullForBatches
   }
 
   #send(batch: Batch, route: TopicRoute | undefined, queue: MessageQueue): void {
@@ -177,8 +183,9 @@ export class Dispatcher {
 
   async #ask(batch: Batch, queue: MessageQueue, address: string, request: Request): Promise<void> {
     const { avoidance, calls, clock } = this.#parts
-    const slots = batch.lane.singly ? this.#singleSlots : this.#batchSlots
-    slots.take(queue.brokerName)
+    const { singly } = batch.lane
+    const bytes = request.body?.length ?? 0
+    this.#slots.take(queue.brokerName, singly, bytes)
     const started = clock.monotonic()
     const timeoutMs = Math.min(requestTimeoutMs, batch.deadline - started)
     let answer: Command | undefined
@@ -188,7 +195,7 @@ export class Dispatcher {
     } catch (error) {
       failure = error as ClusterError
     }
-    slots.release(queue.brokerName)
+    this.#slots.release(queue.brokerName, singly, bytes)
     if (answer !== undefined) {
       try {
         if (batch.stored(answer, queue)) avoidance.answered(queue.brokerName, clock.monotonic() - started)
@@ -213,7 +220,8 @@ export class Dispatcher {
     batch.failure = worse(batch.failure, error)
     // A late first attempt would come behind what follows the second one.
     const orderAtRisk = batch.lane.queue !== undefined && error.outcome === 'unknown'
-    if (this.#closed || orderAtRisk || !mayRetry(error) || batch.attempts > maxRetries) return this.#fail(batch, batch.failure)
+    const hopeless = !mayRetry(error) && error.code !== 'E_OVERLOADED'
+    if (this.#closed || orderAtRisk || hopeless || batch.attempts > maxRetries) return this.#fail(batch, batch.failure)
     void this.#retry(batch, error)
   }
 

@@ -1,10 +1,10 @@
 import { encodeSendHeader, type MessageQueue, type Request, RequestCode, writeInt16, writeInt32 } from '@cometmq/remoting'
-import { refused } from '../errors.ts'
+import { type ClusterError, refused } from '../errors.ts'
 import { defaultTopicQueueNums, templateTopic } from '../routes.ts'
 import { type SendItem } from '../streaming.ts'
 import { itemOverheadBytes } from './lane.ts'
 
-export const maxPropertyBytes = 32_767
+const maxPropertyBytes = 32_767
 const maxUtf8BytesPerUnit = 3
 
 /** The body of a batch (spec remoting 5.3), written straight from the items. Throws E_MESSAGE for properties that are too long. */
@@ -41,15 +41,23 @@ function putItem(bytes: Buffer, at: number, item: SendItem): number {
   return end
 }
 
+const tooLong = (bytes: number): ClusterError =>
+  refused('E_MESSAGE', 'the message cannot be sent', `its properties have ${bytes} bytes, more than ${maxPropertyBytes}`)
+
+function checkProperties(properties: string): void {
+  if (properties.length * maxUtf8BytesPerUnit <= maxPropertyBytes) return
+  const bytes = Buffer.byteLength(properties)
+  if (bytes > maxPropertyBytes) throw tooLong(bytes)
+}
+
 const asBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-/** SEND_MESSAGE_V2 (310). */
-export const singleRequest = (group: string, item: SendItem, queue: MessageQueue): Request => ({
-  code: RequestCode.SEND_MESSAGE_V2,
-  ext: sendHeader(group, item, queue, false),
-  body: asBuffer(item.body),
-})
+/** SEND_MESSAGE_V2 (310). Throws E_MESSAGE for properties that are too long. */
+export function singleRequest(group: string, item: SendItem, queue: MessageQueue): Request {
+  checkProperties(item.properties)
+  return { code: RequestCode.SEND_MESSAGE_V2, ext: sendHeader(group, item, queue, false), body: asBuffer(item.body) }
+}
 
 /**
  * SEND_BATCH_MESSAGE (320). The header has no properties of its own: brokers of 5.3 append them to every item, and a missing WAIT means
