@@ -20,7 +20,9 @@ import type { BrokerConfig } from './config.ts'
 import { AckGate } from './delivery/ack-gate.ts'
 import { delayLevels, type DelayLevels } from './delivery/delay-levels.ts'
 import { DelayService } from './delivery/delay.ts'
+import { PopService } from './delivery/pop/pop-service.ts'
 import type { Broker } from './handlers/context.ts'
+import { popHandlers, type PopHandlers } from './handlers/pop.ts'
 import { pullService, type PullService } from './handlers/pull.ts'
 import { ClientTable, GroupTable, LockTable, OffsetTable, TopicTable } from './registry/index.ts'
 import { startRegistration, type Registration } from './registration.ts'
@@ -115,7 +117,7 @@ async function open(options: BrokerOptions, opened: (() => Promise<void> | void)
   config.onChange(() => store.setRetention(retentionOptions(config)))
   const parts = await openParts(options, store, self)
   opened.push(() => parts.stop())
-  for (const [code, handler] of requestTable(parts.broker, parts.pulls.handler)) handlers.set(code, handler)
+  for (const [code, handler] of requestTable(parts.broker, parts.pulls.handler, parts.pops)) handlers.set(code, handler)
   const server = early ?? (await listen())
   parts.register()
   logger.info('broker is ready', { name: config.brokerName, address: self.address, listening: server.address })
@@ -131,6 +133,7 @@ async function open(options: BrokerOptions, opened: (() => Promise<void> | void)
 interface Parts {
   broker: Broker
   pulls: PullService
+  pops: PopHandlers
   delay: DelayService
   timers: BrokerTimers
   limits: BrokerLimits
@@ -171,6 +174,20 @@ async function openParts(
   const stats = new BrokerStats(clock)
   const timers = new BrokerTimers(clock, logger)
   let refusal: string | null = null
+  const popService = await PopService.start({
+    store,
+    disk,
+    clock,
+    logger,
+    topics,
+    offsets,
+    folder,
+    config,
+    gate,
+    mustBeSynced: config.flushDiskType === 'SYNC_FLUSH',
+    refusing: () => refusal,
+    host: hostBytes(self.ip, self.port),
+  })
   let registration: { announce(): Promise<void>; close(): Promise<void> } | null = null
   const broker: Broker = {
     config,
@@ -184,6 +201,7 @@ async function openParts(
     clients,
     locks: new LockTable({ clock, logger }),
     gate,
+    pops: popService,
     messageIdOf,
     delayLevels: levels,
     stats,
@@ -203,16 +221,25 @@ async function openParts(
     delayOffsetsJson: () => delay.json(),
     parkedPulls: () => pulls.parked.parked,
     wakePulls: (topic, queueId) => pulls.parked.arrived(topic, queueId),
+    wakePops: (group, topic) => pops.polls.wake(group, topic),
   }
   const pulls = pullService(broker, limits)
-  store.onArrival((topic, queueId) => pulls.parked.arrived(topic, queueId))
+  const pops = popHandlers(broker)
+  store.onArrival((topic, queueId) => {
+    pulls.parked.arrived(topic, queueId)
+    pops.polls.arrived(topic, queueId)
+  })
+  popService.onRoom(queue => pops.polls.wake(queue.group, queue.topic))
+  popService.onCopied(retryTopic => pops.polls.expect(retryTopic))
   notifyMembers(broker)
   timers.every(config.flushConsumerOffsetInterval, 'saving consumer offsets', () => offsets.save())
+  timers.every(config.flushConsumerOffsetInterval, 'syncing the pop journal', () => popService.tidy())
   timers.every(config.flushDelayOffsetInterval, 'saving delay offsets', () => delay.save())
   timers.every(CLIENT_EXPIRY_MS, 'dropping silent clients', () => clients.expire())
   return {
     broker,
     pulls,
+    pops,
     delay,
     timers,
     limits,
@@ -223,6 +250,7 @@ async function openParts(
     stop: () => {
       timers.stop()
       delay.stop()
+      popService.stop()
       stats.close()
       gate.close()
     },
@@ -303,10 +331,12 @@ function notifyMembers({ clients, config, groups }: Broker): void {
 }
 
 async function closeBroker(parts: Parts, server: RunningServer): Promise<void> {
-  const { broker, pulls, delay, offsets, limits } = parts
+  const { broker, pulls, pops, delay, offsets, limits } = parts
   const { logger, store, topics, groups, gate } = broker
   parts.refuse('the broker is shutting down; send to another broker')
   pulls.parked.close()
+  pops.polls.close()
+  broker.pops.stop()
   parts.timers.stop()
   delay.stop()
   const tasks: [string, () => Promise<unknown>][] = [
@@ -315,6 +345,7 @@ async function closeBroker(parts: Parts, server: RunningServer): Promise<void> {
     ['closing connections', () => server.close(limits.closeGraceMs)],
     ['writing the log', () => store.flush()],
     ['saving delay offsets', () => delay.save()],
+    ['closing the pop journal', () => broker.pops.close()],
     ['saving consumer offsets', () => offsets.save()],
     ['saving topics', () => topics.saved()],
     ['saving groups', () => groups.saved()],

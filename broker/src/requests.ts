@@ -7,6 +7,8 @@ import { groupHandlers } from './handlers/groups.ts'
 import { lockHandlers } from './handlers/locks.ts'
 import { offsetAdminHandlers } from './handlers/offset-admin.ts'
 import { offsetHandlers } from './handlers/offsets.ts'
+import { popAckHandlers } from './handlers/pop-ack.ts'
+import type { PopHandlers } from './handlers/pop.ts'
 import { queryHandlers } from './handlers/query.ts'
 import { relayHandlers } from './handlers/relay.ts'
 import { sendBackHandler } from './handlers/send-back.ts'
@@ -14,12 +16,13 @@ import { sendHandlers } from './handlers/send.ts'
 import { topicHandlers } from './handlers/topics.ts'
 
 /** Everything the broker answers. What is not listed gets code 3 (spec remoting, 1.4). */
-export function requestTable(broker: Broker, pull: Handler): HandlerTable {
+export function requestTable(broker: Broker, pull: Handler, pops: PopHandlers): HandlerTable {
   const send = sendHandlers(broker)
   const offsets = offsetHandlers(broker)
   const offsetAdmin = offsetAdminHandlers(broker)
   const clients = clientHandlers(broker)
   const locks = lockHandlers(broker)
+  const popAck = popAckHandlers(broker)
   const query = queryHandlers(broker)
   const topics = topicHandlers(broker)
   const groups = groupHandlers(broker)
@@ -44,6 +47,15 @@ export function requestTable(broker: Broker, pull: Handler): HandlerTable {
     [Code.GET_EARLIEST_MSG_STORETIME, offsets.earliestTime],
     [Code.LOCK_BATCH_MQ, locks.lock],
     [Code.UNLOCK_BATCH_MQ, locks.unlock],
+
+    // Group consumption
+    [Code.POP_MESSAGE, pops.pop],
+    [Code.PEEK_MESSAGE, pops.peek],
+    [Code.NOTIFICATION, pops.notification],
+    [Code.POLLING_INFO, pops.pollingInfo],
+    [Code.ACK_MESSAGE, popAck.ack],
+    [Code.BATCH_ACK_MESSAGE, popAck.batchAck],
+    [Code.CHANGE_MESSAGE_INVISIBLETIME, popAck.changeTime],
 
     // Connected clients
     [Code.HEART_BEAT, clients.heartbeat],

@@ -63,6 +63,35 @@ export const brokerKeys = {
   flushConsumerOffsetInterval: key(int(100, INT_MAX), 5000, 'consumer offsets are saved this often', { unit: 'ms' }),
   maxMsgsNumBatch: key(int(1, 10_000), 64, 'messages one key query returns at most', { runtime }),
 
+  popMaxMsgNums: key(int(1, 32_000), 1024, 'messages one pop may ask for; more is answered INVALID_PARAMETER', {
+    runtime,
+    differs: 'own key; RocketMQ allows 32',
+  }),
+  popFromRetryProbability: key(int(0, 100), 20, 'pops that look into the retry topic first', { unit: '%', runtime }),
+  popPollingSize: key(
+    int(0, INT_MAX),
+    1024,
+    'pops of one group, topic and queue that wait for messages; one more is answered POLLING_FULL',
+    {
+      runtime,
+    },
+  ),
+  maxPopPollingSize: key(int(0, INT_MAX), 100_000, 'pops that wait for messages, in all', { runtime }),
+  popInflightMessagesPerQueueMax: key(
+    int(1, INT_MAX),
+    200_000,
+    'messages of one queue that a group has popped and not acknowledged; at the limit its pops find nothing until some are settled',
+    { runtime, differs: 'own key' },
+  ),
+  popInflightMessagesMax: key(int(1, INT_MAX), 1_000_000, 'the same for all groups and queues together', {
+    runtime,
+    differs: 'own key',
+  }),
+  popJournalBytesMax: key(int(64 * 1024, INT_MAX), 64 * 1024 * 1024, 'the pop journal is compacted when it is larger than this', {
+    unit: 'bytes',
+    differs: 'own key',
+  }),
+
   registerNameServerPeriod: key(
     int(0, INT_MAX),
     30_000,

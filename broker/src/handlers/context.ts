@@ -2,6 +2,7 @@ import type { Clock, Logger } from '@cometmq/remoting'
 import type { BrokerConfig } from '../config.ts'
 import type { AckGate } from '../delivery/ack-gate.ts'
 import type { DelayLevels } from '../delivery/delay-levels.ts'
+import type { PopService } from '../delivery/pop/pop-service.ts'
 import type { Clients, Groups, Offsets, QueueLocks, Topics } from '../registry/types.ts'
 import type { BrokerStats } from '../stats/broker-stats.ts'
 import type { Store } from '../store/types.ts'
@@ -20,6 +21,7 @@ export interface Broker {
   readonly clients: Clients
   readonly locks: QueueLocks
   readonly gate: AckGate
+  readonly pops: PopService
   /** Message id of the record at a position. */
   readonly messageIdOf: (physicalOffset: number) => string
   readonly delayLevels: DelayLevels
@@ -41,6 +43,8 @@ export interface Broker {
   parkedPulls(): number
   /** Has parked pulls of a queue run again, because its offset was reset. */
   wakePulls(topic: string, queueId: number): void
+  /** Has one parked pop of each queue of the topic run again for a group. */
+  wakePops(group: string, topic: string): void
 }
 
 /** A whole number in [0, bound). */

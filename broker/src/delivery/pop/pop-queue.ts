@@ -84,13 +84,17 @@ export class PopQueue {
     return this.#moved.size === 0 ? run : (this.#moved.get(offset) ?? run)
   }
 
-  /** Settles a message; false when there is nothing to settle. `released` is told of each lease that holds nothing any more. */
-  settle(offset: number, released: (lease: Lease) => void): boolean {
+  /**
+   * Settles a message; false when there is nothing to settle, or its lease has another pop time than the one given.
+   * `released` is told of each lease that holds nothing any more.
+   */
+  settle(offset: number, released: (lease: Lease) => void, popTime?: number): boolean {
     const run = this.#runOf(offset)
     if (run === undefined || run.isSettled(offset)) return false
+    const moved = this.#moved.size === 0 ? undefined : this.#moved.get(offset)
+    if (popTime !== undefined && (moved ?? run).popTime !== popTime) return false
     run.settle(offset)
     this.#count(-1)
-    const moved = this.#moved.size === 0 ? undefined : this.#moved.get(offset)
     if (moved !== undefined) {
       this.#moved.delete(offset)
       moved.settle(offset)
