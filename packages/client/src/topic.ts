@@ -57,14 +57,14 @@ interface Shape<Tag extends string, K extends Kind> {
 export function topic<const N extends string, In, Out = In, const Tag extends string = string, const K extends Kind = 'normal'>(
   name: N,
   def: Shape<Tag, K> & { schema?: undefined; codec: Codec<In, Out> },
-): TopicDef<N, In, Out, Tag, K>
+): TopicDef<N, NoInfer<In>, NoInfer<Out>, Tag, K>
 export function topic<
   const N extends string,
   In = Uint8Array,
   Out = In,
   const Tag extends string = string,
   const K extends Kind = 'normal',
->(name: N, def?: Shape<Tag, K> & { schema?: StandardSchema<In, Out>; codec?: Codec }): TopicDef<N, In, Out, Tag, K>
+>(name: N, def?: Shape<Tag, K> & { schema?: StandardSchema<In, Out>; codec?: Codec }): TopicDef<N, NoInfer<In>, NoInfer<Out>, Tag, K>
 export function topic(name: string, def: object = {}): TopicDef {
   const { kind = 'normal', tags = [], schema, codec = schema ? json : (bytes as Codec) } = def as Partial<TopicDef>
   return schema ? { name, kind, tags, codec, schema } : { name, kind, tags, codec }
