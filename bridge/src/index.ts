@@ -1,2 +1,8 @@
+export { Admission, normalOrigin } from './admission.ts'
+export * from './auth/index.ts'
+export { startBridge, SOCKET_PATH } from './bridge.ts'
 export { loadEngine } from './engine/index.ts'
 export * from './engine/types.ts'
+export * from './options.ts'
+export { type Problem, problem, sendProblem } from './problem.ts'
+export { type HttpHandler, type Route, type Routes } from './routes.ts'

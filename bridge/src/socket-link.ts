@@ -1,8 +1,18 @@
-import type { Logger } from '@cometmq/cluster'
-import { CloseCode, decode, encodeFrame, type Frame, Kind, ProtocolError } from '@cometmq/protocol'
+import type { Clock, Logger, Timer } from '@cometmq/cluster'
+import {
+  checkClientFrame,
+  CloseCode,
+  decode,
+  encodeFrame,
+  type FragFrame,
+  fragment,
+  type Frame,
+  Kind,
+  ProtocolError,
+  Reassembler,
+} from '@cometmq/protocol'
 import type { ClientEnd, ClientLink } from '@cometmq/session'
 import { type EngineSocket, type SocketHandlers } from './engine/types.ts'
-import { Assembler, cutFrame, TooLargeError } from './fragments.ts'
 import { type Flushable, flushLater } from './turn.ts'
 
 /** What all links of a bridge share. */
@@ -15,6 +25,9 @@ export interface LinkSettings {
   readonly maxBufferedBytes: number
   /** Held here beyond what the engine takes: large frames in pieces. Over it the link ends with 4406. */
   readonly maxQueuedBytes: number
+  /** Inbound messages that wait while reading is paused. Over it the link ends with 4507. */
+  readonly maxHeldBytes: number
+  readonly clock: Clock
   readonly logger: Logger
   readonly counters: LinkCounters
 }
@@ -45,6 +58,10 @@ const MAX_REASON_BYTES = 123
 const INTERNAL_ERROR = 1011
 /** A client that takes less than this cannot be told anything. */
 const LEAST_FRAME_BYTES = 1_024
+/** A large frame goes in pieces this small, so that what is said in between does not wait long. */
+const PIECE_BYTES = 65_536
+/** Inbound frames in pieces at the same time. */
+const MAX_INCOMPLETE = 4
 
 let lastId = 0
 
@@ -54,7 +71,7 @@ export class SocketLink implements ClientLink, SocketHandlers, Flushable {
   readonly #socket: EngineSocket
   readonly #settings: LinkSettings
   readonly #dataBytes: number
-  readonly #assembler: Assembler
+  readonly #assembler: Reassembler
   readonly #end: ClientEnd
   /** Sent in this turn. */
   #turn: Uint8Array[] = []
@@ -70,13 +87,17 @@ export class SocketLink implements ClientLink, SocketHandlers, Flushable {
   #wasFull = false
   #peerMaxFrameBytes: number
   #lastFragId = 0
+  /** What came while reading is paused. */
+  #held: Uint8Array[] | undefined
+  #heldBytes = 0
+  #pauseTimer: Timer | undefined
 
   constructor(socket: EngineSocket, settings: LinkSettings, accept: (link: ClientLink) => ClientEnd) {
     this.#socket = socket
     this.#settings = settings
     this.#dataBytes = settings.maxBufferedBytes * DATA_PART
     this.#peerMaxFrameBytes = settings.maxFrameBytes
-    this.#assembler = new Assembler(settings.maxAssembledBytes)
+    this.#assembler = new Reassembler(settings.maxAssembledBytes, MAX_INCOMPLETE)
     this.#end = accept(this)
   }
 
@@ -102,7 +123,8 @@ export class SocketLink implements ClientLink, SocketHandlers, Flushable {
     this.#settings.counters.framesOut++
     this.#turnBytes += bytes.length
     if (bytes.length > this.#peerMaxFrameBytes) {
-      for (const piece of cutFrame(bytes, ++this.#lastFragId, this.#peerMaxFrameBytes)) this.#turn.push(piece)
+      const pieceBytes = Math.min(PIECE_BYTES, this.#peerMaxFrameBytes)
+      for (const piece of fragment(bytes, pieceBytes, ++this.#lastFragId)) this.#turn.push(piece)
     } else if (this.#backlog.length > 0 && mayOvertake(frame[0])) this.#urgent.push(bytes)
     else this.#turn.push(bytes)
     this.#schedule()
@@ -122,8 +144,17 @@ export class SocketLink implements ClientLink, SocketHandlers, Flushable {
     counters.framesIn++
     counters.bytesIn += bytes.length
     if (!binary) this.#refuse('40090 text messages are not part of cometmq.v1')
-    else if (bytes.length > maxFrameBytes) this.#tooLarge(maxFrameBytes)
-    else this.#receive(bytes)
+    else if (bytes.length > maxFrameBytes) this.#refuse(`41390 a frame has more than ${maxFrameBytes} bytes`, CloseCode.TOO_LARGE)
+    else if (this.#held === undefined) this.#receive(bytes)
+    else this.#hold(this.#held, bytes)
+  }
+
+  /** uWebSockets cannot stop reading, so the link holds back what comes. */
+  pause(ms: number): void {
+    if (this.#isClosed) return
+    this.#held ??= []
+    this.#pauseTimer?.cancel()
+    this.#pauseTimer = this.#settings.clock.setTimeout(() => this.#resume(), ms)
   }
 
   drained(): void {
@@ -200,13 +231,12 @@ export class SocketLink implements ClientLink, SocketHandlers, Flushable {
     try {
       value = decode(bytes)
       if (Array.isArray(value) && value[0] === Kind.FRAG) {
-        const whole = this.#assembler.add(value)
-        if (whole === undefined) return
+        const whole = this.#assembler.add(checkClientFrame(value) as FragFrame)
+        if (whole === null) return
         value = decode(whole)
         if (Array.isArray(value) && value[0] === Kind.FRAG) throw new ProtocolError('FRAG: a fragment within fragments')
       }
     } catch (error) {
-      if (error instanceof TooLargeError) return this.#tooLarge(this.#settings.maxAssembledBytes)
       if (error instanceof ProtocolError) return this.#refuse(`40090 ${error.message}`)
       return this.#defect('a frame cannot be decoded', error)
     }
@@ -218,20 +248,34 @@ export class SocketLink implements ClientLink, SocketHandlers, Flushable {
     }
   }
 
+  #hold(held: Uint8Array[], bytes: Uint8Array): void {
+    this.#heldBytes += bytes.length
+    if (this.#heldBytes > this.#settings.maxHeldBytes) this.close(CloseCode.BANNED_RATE, '42990 far over the rate')
+    else held.push(bytes)
+  }
+
+  #resume(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    this.#heldBytes = 0
+    for (const bytes of held) {
+      if (this.#isClosed) return
+      // What is handled may pause again.
+      const again = this.#held as Uint8Array[] | undefined
+      if (again === undefined) this.#receive(bytes)
+      else this.#hold(again, bytes)
+    }
+  }
+
   #learnMaxFrame(options: unknown): void {
     const { maxFrame } = (options ?? {}) as { maxFrame?: unknown }
     if (typeof maxFrame !== 'number' || !(maxFrame >= LEAST_FRAME_BYTES)) return
     this.#peerMaxFrameBytes = Math.min(maxFrame, this.#settings.maxFrameBytes)
   }
 
-  #refuse(reason: string): void {
+  #refuse(reason: string, code: number = CloseCode.PROTOCOL): void {
     this.#settings.counters.protocolErrors++
-    this.close(CloseCode.PROTOCOL, reason)
-  }
-
-  #tooLarge(maxBytes: number): void {
-    this.#settings.counters.protocolErrors++
-    this.close(CloseCode.TOO_LARGE, `41390 a frame has more than ${maxBytes} bytes`)
+    this.close(code, reason)
   }
 
   #slow(): void {
@@ -251,6 +295,8 @@ export class SocketLink implements ClientLink, SocketHandlers, Flushable {
     this.#backlog = []
     this.#turnBytes = 0
     this.#backlogBytes = 0
+    this.#held = undefined
+    this.#pauseTimer?.cancel()
   }
 }
 

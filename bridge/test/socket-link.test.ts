@@ -1,5 +1,5 @@
-import { CloseCode, decode, encode, encodeFrame, type Frame, Kind, type Value } from '@cometmq/protocol'
-import { silentLogger } from '@cometmq/remoting'
+import { CloseCode, decode, encode, encodeFrame, type Frame, Kind } from '@cometmq/protocol'
+import { silentLogger, systemClock } from '@cometmq/remoting'
 import type { ClientEnd, ClientLink } from '@cometmq/session'
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -46,6 +46,8 @@ describe.each(engines)('link over %s', name => {
       maxAssembledBytes: 5_000_000,
       maxBufferedBytes: testLimits.maxBufferedBytes,
       maxQueuedBytes: 16_000_000,
+      maxHeldBytes: 1_000,
+      clock: systemClock,
       logger: silentLogger,
       counters: newCounters(),
       ...more,
@@ -226,7 +228,7 @@ describe.each(engines)('link over %s', name => {
     const closed = closeOf(much.socket)
     much.socket.send(encode([Kind.FRAG, 1, 0, false, new Uint8Array(600)]))
     much.socket.send(encode([Kind.FRAG, 2, 0, false, new Uint8Array(600)]))
-    expect((await closed).code).toBe(4505)
+    expect((await closed).code).toBe(4502)
     const many = await linked()
     const ended = closeOf(many.socket)
     for (let id = 1; id < 20; id++) many.socket.send(encode([Kind.FRAG, id, 0, false, new Uint8Array(1)]))
@@ -241,6 +243,20 @@ describe.each(engines)('link over %s', name => {
     const closed = closeOf(socket)
     socket.send(encodeFrame([Kind.PING, 1]))
     expect((await closed).code).toBe(1011)
+  })
+
+  it('holds what comes during a pause, in order, and ends with 4507 when it is too much', async () => {
+    const { socket, end, link } = await linked()
+    end.onFrame = value => {
+      if ((value as readonly unknown[])[1] === 2) link.pause!(20)
+    }
+    for (let n = 1; n <= 10; n++) socket.send(encodeFrame([Kind.PING, n]))
+    await end.until(() => end.frames.length === 10)
+    expect(end.frames.map(frame => (frame as number[])[1])).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    const closed = closeOf(socket)
+    link.pause!(10_000)
+    socket.send(encodeFrame([Kind.SEND, 1, 1, 0, {}, new Uint8Array(1_000)]))
+    expect((await closed).code).toBe(4507)
   })
 
   it('tells the end when the client vanishes', async () => {
