@@ -1,4 +1,15 @@
-import { CloseCode, decode, encodeFrame, ProtocolError, SUBPROTOCOL } from '@cometmq/protocol'
+import {
+  checkServerFrame,
+  CloseCode,
+  decode,
+  encodeFrame,
+  fragment,
+  Kind,
+  ProtocolError,
+  Reassembler,
+  type ServerFrame,
+  SUBPROTOCOL,
+} from '@cometmq/protocol'
 import type { Environment, TransportHandlers, TransportSocket } from './environment.ts'
 
 /** What is used of the standard WebSocket. */
@@ -16,6 +27,11 @@ export interface WebSocketLike {
 export type WebSocketClass = new (url: string, protocols: string) => WebSocketLike
 
 const OPEN = 1
+/** Until WELCOME says more. */
+const helloFrameBytes = 65_536
+/** Frames that come in fragments: together, and at a time. */
+const maxFragmentedBytes = 33_554_432
+const maxFragmented = 8
 
 /** Frames over a WebSocket: one frame, one binary message. */
 export const openWebSocket =
@@ -33,6 +49,9 @@ export const openWebSocket =
 
 function attach(socket: WebSocketLike, handlers: TransportHandlers): TransportSocket {
   let ended = false
+  let maxFrame = helloFrameBytes
+  let fragId = 0
+  let fragments: Reassembler | undefined
   const end = (code: number, reason: string): void => {
     if (ended) return
     ended = true
@@ -42,17 +61,25 @@ function attach(socket: WebSocketLike, handlers: TransportHandlers): TransportSo
     socket.close(CloseCode.PROTOCOL, `40090 ${text}`.slice(0, 120))
     end(CloseCode.PROTOCOL, `40090 ${text}`)
   }
+  /** Null: of a kind that a later version brought, or not complete. */
+  const read = (bytes: Uint8Array): ServerFrame | null => {
+    const frame = checkServerFrame(decode(bytes))
+    if (frame?.[0] !== Kind.FRAG) return frame
+    fragments ??= new Reassembler(maxFragmentedBytes, maxFragmented)
+    const whole = fragments.add(frame)
+    return whole && checkServerFrame(decode(whole))
+  }
   const receive = (data: unknown): void => {
     if (ended) return
     if (!(data instanceof ArrayBuffer)) return fail('text messages are not part of this protocol')
-    let frame: unknown
+    let frame: ServerFrame | null
     try {
-      frame = decode(new Uint8Array(data))
+      frame = read(new Uint8Array(data))
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       return fail(error.message)
     }
-    handlers.onFrame(frame, data.byteLength)
+    if (frame) handlers.onFrame(frame, data.byteLength)
   }
   socket.binaryType = 'arraybuffer'
   socket.onopen = () => handlers.onOpen()
@@ -64,8 +91,12 @@ function attach(socket: WebSocketLike, handlers: TransportHandlers): TransportSo
     send(frame) {
       if (socket.readyState !== OPEN) return 0
       const bytes = encodeFrame(frame)
-      socket.send(bytes)
+      if (bytes.length <= maxFrame) socket.send(bytes)
+      else for (const piece of fragment(bytes, maxFrame, ++fragId)) socket.send(piece)
       return bytes.length
+    },
+    setMaxFrame(bytes) {
+      maxFrame = bytes
     },
     get bufferedBytes() {
       return socket.bufferedAmount

@@ -190,10 +190,6 @@ export class Core implements Channel, DialerHost {
 
   // Coming and going
 
-  get #inUse(): boolean {
-    return this.#parts.slots.size + this.pending.size + this.#waiters.size > 0
-  }
-
   #used(): void {
     this.#idle?.cancel()
     this.#idle = undefined
@@ -203,10 +199,11 @@ export class Core implements Channel, DialerHost {
   }
 
   #released(): void {
-    if (this.#inUse || this.#idle || this.state.type === 'idle' || this.state.type === 'closed') return
+    const { type } = this.state
+    if (this.#parts.slots.size + this.#waiters.size > 0 || this.#idle || type === 'idle' || type === 'closed') return
     this.#idle = this.clock.setTimeout(() => {
       this.#idle = undefined
-      if (this.#inUse) return
+      if (this.pending.size > 0) return this.#released()
       this.#leave()
       this.#show({ type: 'idle' })
     }, this.#options.idle)

@@ -88,8 +88,7 @@ export class Parts {
     const listed = link.hello
     listed.forEach((slot, index) => {
       const result = results[index]
-      if (this.slots.get(slot.part.id) !== slot) this.#unwanted(slot)
-      else if (result?.[0] === Kind.OK) this.#opened(slot, slot.open || how === 'cold' ? how : 'none', result[2], link)
+      if (result?.[0] === Kind.OK) this.#opened(slot, slot.open || how === 'cold' ? how : 'none', result[2], link)
       else if (result) this.#refused(slot, errError(result))
     })
     for (const slot of this.slots.values()) if (!listed.includes(slot)) this.open(slot)
@@ -124,6 +123,7 @@ export class Parts {
 
   #opened(slot: Slot, how: Resumed, result: Value, link: Link): void {
     const { part, ever } = slot
+    if (this.slots.get(part.id) !== slot) return this.#unwanted(part)
     slot.open = slot.ever = true
     guard(() => part.opened(ever ? how : 'new', result, link.line!))
   }
@@ -131,6 +131,7 @@ export class Parts {
   /** For the moment (tried again), or for good. */
   #refused(slot: Slot, error: BridgeError): void {
     const { part } = slot
+    if (this.slots.get(part.id) !== slot) return
     if (slot.open) guard(() => part.disconnected())
     slot.open = false
     if (error.retryable) {
@@ -141,8 +142,8 @@ export class Parts {
     }
   }
 
-  /** Detached while HELLO was on its way. */
-  #unwanted({ part }: Slot): void {
+  /** Detached while it was being opened. */
+  #unwanted(part: Part): void {
     if (part.type === 'subscription') this.#channel.request(rid => [Kind.UNSUB, rid, part.id, 0]).catch(() => undefined)
   }
 }
