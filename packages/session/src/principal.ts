@@ -1,3 +1,6 @@
+import type { ErrDetails } from '@cometmq/protocol'
+import type { ClientContext } from './link.ts'
+
 /** Who a client is and what it may do: the content of a verified token (spec bridge, section 8). */
 export interface Principal {
   readonly subject: string
@@ -47,17 +50,14 @@ export const everything: Principal = {
 }
 
 /** Verifies a token (undefined: the client has none). Rejects with a RefusedError: 40190–40193, 40391. */
-export type Authenticate = (
-  token: string | undefined,
-  context: import('./link.ts').ClientContext,
-) => Promise<Principal> | Principal
+export type Authenticate = (token: string | undefined, context: ClientContext) => Promise<Principal> | Principal
 
 /** A refusal with a code of the catalogue. The text is shown to the client. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError'
   readonly code: number
-  readonly details: import('@cometmq/protocol').ErrDetails
-  constructor(code: number, text: string, details: import('@cometmq/protocol').ErrDetails = {}) {
+  readonly details: ErrDetails
+  constructor(code: number, text: string, details: ErrDetails = {}) {
     super(text)
     this.code = code
     this.details = details

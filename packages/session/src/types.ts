@@ -58,6 +58,8 @@ export interface SessionStats {
   readonly framesOut: number
   readonly messagesIn: number
   readonly messagesOut: number
+  /** DELIVER frames. */
+  readonly batchesOut: number
   /** Entry batches encoded; less than batches sent when subscribers share them. */
   readonly batchesEncoded: number
   readonly resumedHot: number

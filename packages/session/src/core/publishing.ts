@@ -49,7 +49,9 @@ export class Publishing implements RunOwner {
   open(args: PopenArgs, signal: AbortSignal): Promise<PopenResult> {
     const pid = args[1]
     if (this.has(pid)) return Promise.reject(refuse(40000, `producer ${pid} is open already; numbers are never used again`))
-    const opening = this.#open(args, signal).finally(() => this.#opening.delete(pid))
+    const opening = this.#open(args, signal).finally(() => {
+      if (this.#opening.get(pid) === opening) this.#opening.delete(pid)
+    })
     this.#opening.set(pid, opening)
     return opening
   }
@@ -69,7 +71,7 @@ export class Publishing implements RunOwner {
     await cluster.routes.forPublishing(topic, { signal })
     // The token may have been changed meanwhile, and the session be over.
     this.#checkRight(topic)
-    if (this.#ended) throw refuse(50390, 'the session has ended')
+    if (signal.aborted || this.#ended) throw refuse(50390, 'the session has ended')
     const window = { count: limits.publishWindowMessages, bytes: limits.publishWindowBytes }
     const producer = new SessionProducer(pid, topic, kind, window)
     this.#producers.set(pid, producer)
@@ -77,6 +79,7 @@ export class Publishing implements RunOwner {
   }
 
   close(pid: number): void {
+    this.#opening.delete(pid)
     this.#producers.delete(pid)
   }
 
@@ -149,7 +152,7 @@ export class Publishing implements RunOwner {
   }
 
   queueNumber(queue: MessageQueue): number {
-    return this.#host.shared.queueNumber(queue)
+    return this.#host.shared.subscriptions.numbers.of(queue.brokerName, queue.queueId)
   }
 
   answered(producer: SessionProducer, receipt: Receipt, bytes: number, oneway: boolean): void {

@@ -38,7 +38,7 @@ export async function query(host: SessionHost, subs: Subs, { what, args, signal 
 
 async function lag(subs: Subs, sid: Value): Promise<Value> {
   const subscription = typeof sid === 'number' ? subs.get(sid)?.subscription : undefined
-  if (!subscription) throw refuse(40091, `subscription ${String(sid)} is not open in this session`)
+  if (!subscription) throw refuse(40091, 'the subscription whose lag was asked for is not open in this session')
   const { messages, ageMs } = await subscription.lag()
   return { messages, ageMs }
 }

@@ -5,7 +5,9 @@ import {
   type HelloOptions,
   Kind,
   type OkFrame,
+  type PopenArgs,
   type ServerFrame,
+  type SubArgs,
   type Value,
   type WelcomeFrame,
 } from '@cometmq/protocol'
@@ -151,18 +153,9 @@ export class Session implements SessionHost {
       this.#closeForbidden()
     }
     const lastSeqs = new Map(hello.resume?.subs ?? [])
-    const { signal } = new AbortController()
     return Promise.all([
-      ...producers.map(args =>
-        this.#result(args[0], () =>
-          this.publishing.has(args[1]) ? this.publishing.resumed(args[1]) : this.publishing.open(args, signal),
-        ),
-      ),
-      ...subs.map(args =>
-        this.#result(args[0], () =>
-          this.subs.has(args[1]) ? this.subs.resume(args[1], lastSeqs.get(args[1]) ?? 0) : this.subs.open(args),
-        ),
-      ),
+      ...producers.map(args => this.#openProducer(args, hot)),
+      ...subs.map(args => this.#openSub(args, hot ? (lastSeqs.get(args[1]) ?? 0) : undefined)),
     ])
   }
 
@@ -277,13 +270,34 @@ export class Session implements SessionHost {
     return true
   }
 
-  async #result(rid: number, open: () => Promise<object> | object): Promise<OkFrame | ErrFrame> {
-    const late = (): Error =>
-      refuse(50400, `not open after ${openMs} ms: the cluster does not answer; open it again`, { outcome: 'not-executed' })
+  #openProducer(args: PopenArgs, hot: boolean): Promise<OkFrame | ErrFrame> {
+    const [rid, pid] = args
+    const abort = new AbortController()
+    const open = () => (hot && this.publishing.has(pid) ? this.publishing.resumed(pid) : this.publishing.open(args, abort.signal))
+    return this.#result(rid, open, () => {
+      abort.abort()
+      this.publishing.close(pid)
+    })
+  }
+
+  /** `lastSeq`: hot. */
+  #openSub(args: SubArgs, lastSeq: number | undefined): Promise<OkFrame | ErrFrame> {
+    const [rid, sid] = args
+    const open = () => (lastSeq !== undefined && this.subs.has(sid) ? this.subs.resume(sid, lastSeq) : this.subs.open(args))
+    return this.#result(rid, open, () => void this.subs.close(sid))
+  }
+
+  /** `giveUp`: it took too long, the client is told that it is not open, and so it must not become it. */
+  async #result(rid: number, open: () => Promise<object> | object, giveUp: () => void): Promise<OkFrame | ErrFrame> {
+    const late = (): Error => {
+      giveUp()
+      const text = `not open after ${openMs} ms: the cluster does not answer; open it again`
+      return refuse(50400, text, { outcome: 'not-executed' })
+    }
     try {
       const work = open()
       const result = work instanceof Promise ? await within<object>(this.shared.clock, work, openMs, late) : work
-      return [Kind.OK, rid, { ...result } as Value]
+      return [Kind.OK, rid, { ...result }]
     } catch (error) {
       return errFrame(rid, this.#faultOf('opening', error))
     }

@@ -1,4 +1,3 @@
-import type { MessageQueue } from '@cometmq/cluster'
 import { CloseCode, type HelloFrame, Kind } from '@cometmq/protocol'
 import type { ClientContext, ClientEnd, ClientLink } from '../link.ts'
 import type { Subscriptions } from '../subscription.ts'
@@ -14,13 +13,8 @@ import { Turn } from './turn.ts'
 /** Name in which all sessions send: messages do not carry it, it only shows in a broker's list of producers. */
 const senderGroup = 'COMETMQ_BRIDGE'
 
-export interface SessionParts {
-  readonly subscriptions: Subscriptions
-  queueNumber(queue: MessageQueue): number
-}
-
 /** `createSessions` with its subscriptions given. */
-export function createSessionsWith(options: SessionsOptions, parts: SessionParts): Sessions {
+export function createSessionsWith(options: SessionsOptions, subscriptions: Subscriptions): Sessions {
   const { cluster, clock, logger, node, resumeKey, randomBytes, authenticate } = options
   if (resumeKey.length !== 32) throw new TypeError(`resumeKey has ${resumeKey.length} bytes; it must have 32`)
   return new SessionService({
@@ -33,10 +27,9 @@ export function createSessionsWith(options: SessionsOptions, parts: SessionParts
     authenticate,
     limits: { ...defaultLimits, ...options.limits },
     sender: cluster.sender({ group: senderGroup }),
-    subscriptions: parts.subscriptions,
+    subscriptions,
     counters: { framesIn: 0, framesOut: 0, messagesIn: 0, resumedHot: 0, resumedCold: 0 },
     turn: new Turn(error => logger.error('output of a session failed', { error: String(error) })),
-    queueNumber: queue => parts.queueNumber(queue),
   })
 }
 
@@ -91,7 +84,7 @@ class SessionService implements Sessions, ConnectionEvents {
 
   stats(): SessionStats {
     const { framesIn, framesOut, messagesIn, resumedHot, resumedCold } = this.#shared.counters
-    const { subscriptions, messagesOut, batchesEncoded, leasesLost } = this.#shared.subscriptions.stats()
+    const { subscriptions, messagesOut, batchesOut, batchesEncoded, leasesLost } = this.#shared.subscriptions.stats()
     const { connected, detached } = this.#registry.counts()
     return {
       connected,
@@ -101,6 +94,7 @@ class SessionService implements Sessions, ConnectionEvents {
       framesOut,
       messagesIn,
       messagesOut,
+      batchesOut,
       batchesEncoded,
       resumedHot,
       resumedCold,

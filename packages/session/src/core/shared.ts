@@ -1,4 +1,4 @@
-import type { Clock, Cluster, Logger, MessageQueue, Sender } from '@cometmq/cluster'
+import type { Clock, Cluster, Logger, Sender } from '@cometmq/cluster'
 import type { ServerFrame } from '@cometmq/protocol'
 import type { Authenticate, Principal } from '../principal.ts'
 import type { Subscriptions } from '../subscription.ts'
@@ -27,8 +27,6 @@ export interface Shared {
   readonly subscriptions: Subscriptions
   readonly counters: Counters
   readonly turn: Turn
-  /** The `queue` of receipts: broker ordinal × 65,536 + queue id. Ordinals are those of this node. */
-  queueNumber(queue: MessageQueue): number
 }
 
 /** What the parts of a session see of it. */
