@@ -131,7 +131,7 @@ export interface Receipt<K extends Kind = Kind> {
 
 export interface Producer<T extends TopicDef> extends AsyncDisposable {
   send(value: InOf<T>, ...options: Opt<SendOptions<T>>): Promise<Receipt<KindOf<T>>>
-  /** `atomic`: all or nothing, in one queue. Only an abort rejects: each failed item is its error. */
+  /** `atomic`: all or nothing, in one queue. Does not reject: an item that failed has its error as its result. */
   sendBatch(
     items: Iterable<{ value: InOf<T> } & SendOptions<T>>,
     options?: { atomic?: boolean } & Signalled,
@@ -145,7 +145,7 @@ export interface Producer<T extends TopicDef> extends AsyncDisposable {
         options?: CommonSend<TagOf<T>>,
       ) => Promise<X>
     : never
-  /** A write is done when the message has left the queue; a send that fails errors the stream. */
+  /** A write waits when 64 messages wait in the queue; a send that fails errors the stream; closing waits for the outcomes. */
   writable(): WritableStream<{ value: InOf<T> } & SendOptions<T>>
   /** What may be sent at this moment. */
   readonly window: { readonly messages: number; readonly bytes: number }
@@ -255,7 +255,7 @@ export interface Consumer<T extends TopicDef> extends AsyncIterable<Message<T>>,
 
 export type ConsumerEvent =
   | { type: 'assigned'; queues: number }
-  | { type: 'gap'; from: number; to: number; cause: string }
+  | { type: 'gap'; queue: number; from: number; to: number; cause: string }
   | { type: 'slow'; buffered: number }
   | { type: 'lease-lost'; ids: readonly string[] }
   | { type: 'resumed'; how: 'hot' | 'cold'; redelivered: number }

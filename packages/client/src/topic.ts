@@ -64,9 +64,12 @@ export function topic<
   Out = In,
   const Tag extends string = string,
   const K extends Kind = 'normal',
->(name: N, def?: Shape<Tag, K> & { schema?: StandardSchema<In, Out>; codec?: Codec }): TopicDef<N, NoInfer<In>, NoInfer<Out>, Tag, K>
+>(
+  name: N,
+  def?: Shape<Tag, K> & { schema?: StandardSchema<In, Out>; codec?: Codec },
+): TopicDef<N, NoInfer<In>, NoInfer<Out>, Tag, K>
 export function topic(name: string, def: object = {}): TopicDef {
-  const { kind = 'normal', tags = [], schema, codec = schema ? json : (bytes as Codec) } = def as Partial<TopicDef>
+  const { kind = 'normal', tags = [], schema, codec = schema ? json : (bytes) } = def as Partial<TopicDef>
   return schema ? { name, kind, tags, codec, schema } : { name, kind, tags, codec }
 }
 

@@ -1,13 +1,141 @@
-import type { Consumer, ConsumerOptions, Signalled } from '../api.ts'
+import type { Consumer, ConsumerOptions, RunOptions, Signalled } from '../api.ts'
 import type { Channel } from '../channel.ts'
-import { BridgeError } from '../errors.ts'
+import { type Duration, durationMs } from '../duration.ts'
 import type { TopicDef } from '../topic.ts'
+import type { Delivered } from './message.ts'
+import type { AnyConsumerOptions } from './options.ts'
+import { type Handler, run } from './run.ts'
+import { Subscription } from './subscription.ts'
+
+const drainMs = 10_000
 
 /** Attaches a subscription to the channel. `topics`: the definitions that the names in the options are looked up in. */
 export function createConsumer<T extends TopicDef>(
-  _channel: Channel,
-  _topics: readonly TopicDef[],
-  _options: ConsumerOptions<readonly unknown[]> & Signalled,
+  channel: Channel,
+  topics: readonly TopicDef[],
+  options: ConsumerOptions<readonly unknown[]> & Signalled,
 ): Consumer<T> {
-  throw new BridgeError(50101, 'not yet')
+  return new TopicConsumer(
+    new Subscription(channel, topics, options),
+    options.signal,
+  ) as unknown as Consumer<T>
+}
+
+/** The ways of taking messages; all of them pull. */
+class TopicConsumer {
+  readonly #subscription: Subscription
+  #running = 0
+
+  constructor(subscription: Subscription, signal: AbortSignal | undefined) {
+    this.#subscription = subscription
+    const stop = (): void => void subscription.drain(0)
+    if (signal?.aborted) stop()
+    else signal?.addEventListener('abort', stop, { once: true })
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Delivered, void> {
+    const subscription = this.#subscription
+    for (let message = await subscription.next(); message; message = await subscription.next()) {
+      yield message
+      if (subscription.auto) message.ack()
+    }
+  }
+
+  async run(handler: Handler, options?: RunOptions): Promise<void> {
+    this.#running++
+    try {
+      await run(this.#subscription, handler, options)
+    } finally {
+      this.#running--
+    }
+  }
+
+  async *batches({ max, wait = 0 }: { max: number; wait?: Duration }): AsyncGenerator<MessageBatch, void> {
+    const subscription = this.#subscription
+    const waitMs = durationMs(wait, 'wait')
+    for (let first = await subscription.next(); first; first = await subscription.next()) {
+      const batch = new MessageBatch([first])
+      await this.#fill(batch.messages, max, waitMs)
+      yield batch
+      if (subscription.auto) batch.ack()
+    }
+  }
+
+  readable(): ReadableStream<Delivered> {
+    const subscription = this.#subscription
+    let last: Delivered | undefined
+    return new ReadableStream<Delivered>(
+      {
+        async pull(controller) {
+          if (subscription.auto) last?.ack()
+          last = await subscription.next()
+          if (last) controller.enqueue(last)
+          else controller.close()
+        },
+      },
+      { highWaterMark: 0 },
+    )
+  }
+
+  events({ signal }: Signalled = {}): ReturnType<Subscription['events']> {
+    return this.#subscription.events(signal)
+  }
+
+  seek(to: Parameters<Subscription['seek']>[0]): Promise<void> {
+    return this.#subscription.seek(to)
+  }
+
+  pause(): void {
+    this.#subscription.pause(true)
+  }
+
+  resume(): void {
+    this.#subscription.pause(false)
+  }
+
+  lag(options?: Signalled): Promise<{ messages: number; age: number }> {
+    return this.#subscription.lag(options)
+  }
+
+  cursor(): Subscription['cursor'] {
+    return this.#subscription.cursor
+  }
+
+  drain({ timeout = drainMs, signal }: { timeout?: Duration } & Signalled = {}): ReturnType<Subscription['drain']> {
+    return this.#subscription.drain(durationMs(timeout, 'timeout'), signal)
+  }
+
+  /** Handlers that run are waited for; what a loop has in hand is given back. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#subscription.drain(this.#running > 0 ? drainMs : 0)
+  }
+
+  /** What is there, or comes within the time. */
+  async #fill(messages: Delivered[], max: number, waitMs: number): Promise<void> {
+    const subscription = this.#subscription
+    const over = new AbortController()
+    const timer = waitMs > 0 ? subscription.channel.clock.setTimeout(() => over.abort(), waitMs) : undefined
+    while (messages.length < max) {
+      const message = timer ? await subscription.next(over.signal).catch(() => undefined) : subscription.take()
+      if (!message) break
+      if (timer || (await subscription.prepare(message))) messages.push(message)
+    }
+    timer?.cancel()
+  }
+}
+
+class MessageBatch {
+  readonly messages: Delivered[]
+
+  constructor(messages: Delivered[]) {
+    this.messages = messages
+  }
+
+  ack(): void {
+    for (const message of this.messages) message.ack()
+  }
+
+  nack(options?: { after?: Duration }): void {
+    for (const message of this.messages) message.nack(options)
+  }
 }

@@ -1,9 +1,8 @@
 import type { Producer, ProducerOptions } from '../api.ts'
 import type { Channel } from '../channel.ts'
-import { BridgeError } from '../errors.ts'
 import type { TopicDef } from '../topic.ts'
+import { TopicProducer } from './producer.ts'
 
-/** Attaches a producer to the channel. Disposing of it detaches it. */
-export function createProducer<T extends TopicDef>(_channel: Channel, _topic: T, _options: ProducerOptions = {}): Producer<T> {
-  throw new BridgeError(50101, 'not yet')
-}
+/** Attaches a producer to the channel. Disposing of it waits for answers (5 s) and detaches it. */
+export const createProducer = <T extends TopicDef>(channel: Channel, topic: T, options: ProducerOptions = {}): Producer<T> =>
+  new TopicProducer(channel, topic, options) as unknown as Producer<T>

@@ -1,22 +1,22 @@
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import type { Connection, Message, Producer } from '../../src/api.ts'
-import { type Codec, json, type StandardSchema, text, topic } from '../../src/topic.ts'
+import { type Codec, json, type StandardSchema, text, topic, type TopicDef } from '../../src/topic.ts'
 
 interface Order {
   id: string
   cents: number
 }
 declare const orderSchema: StandardSchema<Order>
+declare const connected: <const R extends readonly TopicDef[]>(topics: R) => Connection<R>
 
 // Compiled, never run: each marked line must be an error, each other line must not be.
-const cases = (): void => {
+const cases = async (): Promise<void> => {
   const orders = topic('orders', { schema: orderSchema, tags: ['new', 'paid'] })
   const steps = topic('steps', { kind: 'fifo', codec: json as Codec<Order> })
   const mails = topic('mails', { kind: 'delay', codec: text })
   const pay = topic('pay', { kind: 'transaction', schema: orderSchema })
   const raw = topic('raw')
-  type All = readonly [typeof orders, typeof steps, typeof mails, typeof pay, typeof raw]
-  const c = {} as Connection<All>
+  const c = connected([orders, steps, mails, pay, raw])
   const order: Order = { id: 'a', cents: 1 }
 
   void c.producer('orders').send(order, { tag: 'new', keys: ['a'] })
@@ -42,11 +42,9 @@ const cases = (): void => {
   void c.producer('mails').send('hello')
   // @ts-expect-error 6: transaction on a topic of another kind
   void c.producer('orders').transaction(order, () => Promise.resolve(1))
+  const receipt = await c.producer('orders').send(order)
   // @ts-expect-error 7: only delayed messages can be called back
-  void c
-    .producer('orders')
-    .send(order)
-    .then(receipt => receipt.recall())
+  void receipt.recall()
   // @ts-expect-error 8: unknown topic
   c.producer('nowhere')
   // @ts-expect-error 9: slow policy outside broadcast
@@ -63,7 +61,7 @@ const cases = (): void => {
     if (message.topic === 'orders') expectTypeOf(message.value).toEqualTypeOf<Order>()
     else expectTypeOf(message.value).toEqualTypeOf<string>()
     // @ts-expect-error a topic that was not subscribed to
-    return message.topic === 'raw' ? undefined : undefined
+    if (message.topic === 'raw') message.ack()
   })
   c.consumer({ topics: ['raw'], mode: 'broadcast', since: 'resume', cursor: [], onSlow: 'latest-per-key' })
   expectTypeOf<Message<typeof orders>['tag']>().toEqualTypeOf<'new' | 'paid' | undefined>()

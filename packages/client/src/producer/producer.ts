@@ -1,0 +1,540 @@
+import {
+  Flag,
+  Kind,
+  messageIdOf,
+  type PopenArgs,
+  type PopenResult,
+  type Receipt as WireReceipt,
+  type ServerFrame,
+  type Value,
+} from '@cometmq/protocol'
+import type { ProducerOptions, Receipt, Signalled } from '../api.ts'
+import type { Channel, DeliveryLink, Part, PartReport } from '../channel.ts'
+import { deflate } from '../compress.ts'
+import { report } from '../connection/guard.ts'
+import { durationMs } from '../duration.ts'
+import { BridgeError } from '../errors.ts'
+import { cancelled, withSignal } from '../signals.ts'
+import type { TopicDef } from '../topic.ts'
+import { validate } from '../validate.ts'
+import { type AnySend, fail, metaOf } from './meta.ts'
+import { Flight, type FlightOwner, Outgoing, State } from './outgoing.ts'
+
+/** Bodies of one frame; a larger message goes alone. */
+const frameBytes = 128 * 1024
+/** Messages that may wait before `writable` asks its source to stop. */
+const writableMessages = 64
+const closeMs = 5_000
+const maxTimerMs = 2 ** 31 - 1
+
+const INVALID = 60004
+const WINDOW_FULL = 60002
+
+const notSupported = (what: string) => (): Promise<never> =>
+  Promise.reject(new BridgeError(50101, `${what} is not supported by this version`))
+const recall = notSupported('recalling a delayed message')
+
+/**
+ * Messages wait in a queue until the bridge's window takes them. Those of one turn of the event loop share a frame: the first send of a turn
+ * goes out in a microtask, what follows until the next timer or receipt goes together.
+ */
+export class TopicProducer implements Part, FlightOwner {
+  readonly type = 'producer'
+  readonly id: number
+  readonly repeats: boolean
+  readonly transaction = notSupported('a transaction')
+  readonly #channel: Channel
+  readonly #topic: TopicDef
+  readonly #options: Required<Omit<ProducerOptions, 'compress' | 'linger' | 'idempotent'>>
+  readonly #lingerMs: number
+  readonly #compressFrom: number
+  /** Flags of every frame. */
+  readonly #flags: number
+  readonly #span: { topic: string }
+
+  #open = false
+  #link: DeliveryLink | undefined
+  #error: BridgeError | undefined
+  #closing: Promise<PartReport> | undefined
+  /** From `#head` on; those settled meanwhile count no more. */
+  #queue: Outgoing[] = []
+  #head = 0
+  #queuedCount = 0
+  #queuedBytes = 0
+  #flyingCount = 0
+  #flyingBytes = 0
+  /** Cumulative since POPEN, as the bridge counts. */
+  #sentCount = 0
+  #sentBytes = 0
+  #limitCount = 0
+  #limitBytes = 0
+  #windowCount = Infinity
+  #windowBytes = Infinity
+  #accepted = Infinity
+  #soon = false
+  #timer: { cancel(): void } | undefined
+  #readyWaiters: { readonly resolve: () => void; readonly reject: (error: BridgeError) => void }[] = []
+  #roomWaiters: (() => void)[] = []
+
+  constructor(channel: Channel, topic: TopicDef, options: ProducerOptions) {
+    const { linger = 0, idempotent = true, compress } = options
+    const isText = topic.codec.name === 'json' || topic.codec.name === 'text'
+    this.#channel = channel
+    this.#topic = topic
+    this.#options = {
+      maxInFlight: Infinity,
+      maxBytesInFlight: Infinity,
+      ifOffline: 'queue',
+      maxQueued: 10_000,
+      maxBytesQueued: 16 * 1024 * 1024,
+      ...options,
+    }
+    this.#lingerMs = durationMs(linger, 'linger')
+    this.repeats = idempotent
+    this.#compressFrom = compress ? 1024 : isText && compress === undefined ? 4096 : Infinity
+    this.#flags = isText ? Flag.text : 0
+    this.#span = { topic: topic.name }
+    this.id = channel.nextPartId()
+    channel.attach(this)
+  }
+
+  send(value: unknown, options?: AnySend): Promise<Receipt> {
+    return this.#channel.span('send', this.#span, () => this.#send(value, options))
+  }
+
+  sendBatch(
+    items: Iterable<{ value: unknown } & AnySend>,
+    options: { atomic?: boolean } & Signalled = {},
+  ): Promise<(Receipt | BridgeError)[]> {
+    return this.#channel.span('send', this.#span, () => {
+      const batch: Outgoing[] | undefined = options.atomic ? [] : undefined
+      const results = Array.from(items, item => this.#send(item.value, item, batch, options.signal))
+      return Promise.all(results.map(result => result.catch((error: BridgeError) => error)))
+    })
+  }
+
+  oneway(value: unknown, options?: AnySend): boolean {
+    const { messages, bytes } = this.window
+    if (!this.#open || messages < 1 || bytes < 1) return false
+    const item = new Outgoing(Flag.oneway, () => undefined, report)
+    item.meta = metaOf(this.#topic, options)
+    const body = this.#encode(value, item)
+    if (!(body instanceof Promise) && body.length > bytes) return false
+    this.#enqueue(item, body, options)
+    return true
+  }
+
+  writable(): WritableStream<{ value: unknown } & AnySend> {
+    let failed: (error: unknown) => void
+    const most = Math.min(writableMessages, this.#options.maxQueued)
+    return new WritableStream({
+      start(controller) {
+        failed = error => controller.error(error)
+      },
+      write: item => {
+        this.send(item.value, item).catch(failed)
+        if (this.#queuedCount >= most) return new Promise(resolve => this.#roomWaiters.push(resolve))
+      },
+      close: () => this.flush(),
+    })
+  }
+
+  get window(): { messages: number; bytes: number } {
+    const { maxInFlight, maxBytesInFlight } = this.#options
+    const messages = Math.min(this.#limitCount - this.#sentCount, maxInFlight - this.#flyingCount) - this.#queuedCount
+    const bytes = Math.min(this.#limitBytes - this.#sentBytes, maxBytesInFlight - this.#flyingBytes) - this.#queuedBytes
+    return { messages: Math.max(0, messages), bytes: Math.max(0, bytes) }
+  }
+
+  ready({ signal }: Signalled = {}): Promise<void> {
+    if (this.#error) return Promise.reject(this.#error)
+    if (this.#open) return Promise.resolve()
+    const ready = new Promise<void>((resolve, reject) => this.#readyWaiters.push({ resolve, reject }))
+    return withSignal(ready, signal, 'not-executed')
+  }
+
+  async flush({ signal }: Signalled = {}): Promise<void> {
+    this.#flush()
+    const settled = this.#unsettled().map(item => new Promise<void>(resolve => (item.after ??= []).push(resolve)))
+    await withSignal(Promise.all(settled), signal)
+  }
+
+  drain(timeoutMs: number, signal?: AbortSignal): Promise<PartReport> {
+    return (this.#closing ??= this.#drain(timeoutMs, signal))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain(closeMs)
+  }
+
+  // ---- the connection calls
+
+  get pid(): number {
+    return this.id
+  }
+
+  openArgs(rid: number): PopenArgs {
+    return [rid, this.id, this.#topic.name, { kind: this.#topic.kind }]
+  }
+
+  opened(how: 'new' | 'hot' | 'cold' | 'none', result: Value, link: DeliveryLink): void {
+    const { limit, accepted } = result as unknown as PopenResult
+    this.#open = true
+    this.#link = link
+    if (how !== 'hot') {
+      this.#sentCount = this.#sentBytes = 0
+      this.#windowCount = limit[0]
+      this.#windowBytes = limit[1]
+    } else if (accepted) {
+      this.#sentCount = accepted[0]
+      this.#sentBytes = accepted[1]
+    }
+    this.#accepted = how === 'hot' && accepted ? accepted[0] : Infinity
+    this.#limitCount = limit[0]
+    this.#limitBytes = limit[1]
+    for (const { resolve } of this.#readyWaiters.splice(0)) resolve()
+    this.#schedule()
+  }
+
+  disconnected(): void {
+    this.#open = false
+    for (const item of this.#queue) if (item.fleeting) this.settle(item, undefined, offline())
+  }
+
+  refused(error: BridgeError): void {
+    this.ended(error)
+  }
+
+  ended(error = new BridgeError(60000, 'the connection was closed')): void {
+    this.#open = false
+    this.#error ??= error
+    this.#timer?.cancel()
+    const { status, message } = error
+    for (const item of this.#queue)
+      this.settle(item, undefined, new BridgeError(status, message, { outcome: 'not-executed', cause: error }))
+    for (const { reject } of this.#readyWaiters.splice(0)) reject(error)
+  }
+
+  frame(frame: ServerFrame, link: DeliveryLink): void {
+    if (frame[0] !== Kind.PLIMIT || link !== this.#link) return
+    this.#limitCount = Math.max(this.#limitCount, frame[2])
+    this.#limitBytes = Math.max(this.#limitBytes, frame[3])
+    this.#flush()
+  }
+
+  // ---- its flights call
+
+  pend(flight: Flight): void {
+    for (const item of flight.items) if (item.state === State.sent) this.#channel.pending.set(item.rid, flight)
+  }
+
+  count(flight: Flight): void {
+    this.#sentCount += flight.items.length
+    for (const item of flight.items) this.#sentBytes += item.body.length
+    flight.at = this.#sentCount
+  }
+
+  isUncounted(flight: Flight): boolean {
+    return flight.at > this.#accepted
+  }
+
+  /** Once for each message; later answers count for nothing. */
+  settle(item: Outgoing, receipt: WireReceipt | undefined, error?: BridgeError): void {
+    const { state } = item
+    if (state === State.settled) return
+    if (state === State.sent) {
+      this.#flyingCount--
+      this.#flyingBytes -= item.body.length
+    } else this.#leaveQueue(item)
+    item.state = State.settled
+    if (receipt) this.#turnOver()
+    if (receipt && receipt[1] === 0) item.resolve(this.#receiptOf(receipt))
+    else item.reject(error ?? refusal(receipt!))
+    item.finish()
+  }
+
+  // ----
+
+  #send(value: unknown, options?: AnySend, batch?: Outgoing[], signal?: AbortSignal): Promise<Receipt> {
+    return new Promise((resolve, reject) => {
+      const item = new Outgoing(0, resolve, reject)
+      if (batch) {
+        item.batch = batch
+        batch.push(item)
+      }
+      try {
+        item.meta = metaOf(this.#topic, options)
+        this.#watch(item, options?.signal)
+        this.#watch(item, signal)
+        this.#enqueue(item, this.#encode(value, item), options)
+      } catch (error) {
+        // Of an atomic batch the others must know.
+        item.finish()
+        reject(error)
+      }
+    })
+  }
+
+  #enqueue(item: Outgoing, body: Uint8Array | Promise<Uint8Array>, options: AnySend | undefined): void {
+    if (this.#error ?? this.#closing) throw this.#error ?? new BridgeError(60000, 'the producer was closed')
+    const { ifOffline, maxQueued } = this.#options
+    const policy = options?.ifOffline ?? ifOffline
+    if (policy !== 'queue' && !this.#open) throw offline()
+    item.fleeting = policy === 'drop'
+    if (this.#queuedCount >= maxQueued) fail(WINDOW_FULL, `${maxQueued} messages wait already; await receipts, or use writable()`)
+    if (body instanceof Promise) {
+      body.then(ready => this.#ready(item, ready)).catch((error: unknown) => this.settle(item, undefined, unencodable(error)))
+    } else this.#ready(item, body)
+    // Those that were cancelled while there was no connection.
+    if (this.#queue.length > 2 * this.#queuedCount + 1000) this.#queue = this.#queue.filter(isOpen)
+    this.#queuedCount++
+    this.#queue.push(item)
+    if (options?.expires !== undefined) this.#expire(item, durationMs(options.expires))
+    this.#schedule()
+  }
+
+  /** The input is what travels: a consumer with the same schema makes the output of it. */
+  #encode(value: unknown, item: Outgoing): Uint8Array | Promise<Uint8Array> {
+    const { schema, codec } = this.#topic
+    try {
+      const checked = schema && validate(schema, value)
+      if (checked instanceof Promise) return checked.then(() => this.#pack(codec.encode(value), item))
+      return this.#pack(codec.encode(value), item)
+    } catch (error) {
+      throw unencodable(error)
+    }
+  }
+
+  /** A broker batch holds no compressed bodies. */
+  #pack(body: Uint8Array, item: Outgoing): Uint8Array | Promise<Uint8Array> {
+    if (body.length < this.#compressFrom || item.batch) return body
+    return deflate(body).then(packed => {
+      if (packed.length >= body.length) return body
+      item.flags |= Flag.compressed
+      return packed
+    })
+  }
+
+  #ready(item: Outgoing, body: Uint8Array): void {
+    if (item.state === State.settled) return
+    const { maxBodyBytes } = this.#channel
+    const { maxBytesQueued } = this.#options
+    const { length } = body
+    if (length === 0) fail(40000, 'the body is empty; RocketMQ stores no message without a body')
+    if (length > maxBodyBytes)
+      fail(41301, `the body has ${length} bytes, and the limit is ${maxBodyBytes}; send a reference instead`)
+    if (this.#queuedBytes + length > maxBytesQueued)
+      fail(
+        WINDOW_FULL,
+        `${this.#queuedBytes} bytes wait already, and the limit is ${maxBytesQueued}; await receipts, or use writable()`,
+      )
+    item.body = body
+    item.state = State.ready
+    this.#queuedBytes += length
+    this.#schedule()
+  }
+
+  #watch(item: Outgoing, signal: AbortSignal | undefined): void {
+    if (!signal) return
+    const abort = (): void => {
+      const sent = item.state === State.sent
+      if (sent && this.#channel.pending.delete(item.rid)) this.#channel.send([Kind.CANCEL, item.rid])
+      this.settle(item, undefined, cancelled(signal, sent ? 'unknown' : 'not-executed'))
+    }
+    if (signal.aborted) throw cancelled(signal, 'not-executed')
+    signal.addEventListener('abort', abort)
+    ;(item.after ??= []).push(() => signal.removeEventListener('abort', abort))
+  }
+
+  #expire(item: Outgoing, ms: number): void {
+    const { clock } = this.#channel
+    item.expiresAt = clock.now() + ms
+    const expired = (): void => {
+      if (item.state !== State.sent) this.settle(item, undefined, tooLate())
+    }
+    if (ms > maxTimerMs) return
+    const timer = clock.setTimeout(expired, ms)
+    ;(item.after ??= []).push(() => timer.cancel())
+  }
+
+  #leaveQueue(item: Outgoing): void {
+    this.#queuedCount--
+    this.#queuedBytes -= item.body.length
+    if (this.#queuedCount < writableMessages) for (const resolve of this.#roomWaiters.splice(0)) resolve()
+  }
+
+  #schedule(): void {
+    if (this.#soon || this.#timer || !this.#open) return
+    if (this.#lingerMs > 0) return this.#later(this.#lingerMs)
+    this.#soon = true
+    queueMicrotask(() => {
+      this.#soon = false
+      if (this.#flush()) this.#later(0)
+    })
+  }
+
+  #later(ms: number): void {
+    this.#timer?.cancel()
+    this.#timer = this.#channel.clock.setTimeout(() => {
+      this.#timer = undefined
+      if (this.#flush() && this.#lingerMs === 0) this.#later(0)
+    }, ms)
+  }
+
+  /** A receipt belongs to another turn: what is sent on it need not wait. */
+  #turnOver(): void {
+    if (!this.#timer || this.#lingerMs > 0) return
+    this.#timer.cancel()
+    this.#timer = undefined
+    if (this.#queuedCount > 0) this.#schedule()
+  }
+
+  /** Sends what may be sent; whether there was anything. */
+  #flush(): boolean {
+    let any = false
+    while (this.#open) {
+      const run = this.#gather()
+      if (run.length === 0) break
+      this.#launch(run)
+      any = true
+    }
+    if (this.#head > 0) {
+      this.#queue.splice(0, this.#head)
+      this.#head = 0
+    }
+    return any
+  }
+
+  /** The messages of the next frame: of one sort, ready, within the window. */
+  #gather(): Outgoing[] {
+    const run: Outgoing[] = []
+    let bytes = 0
+    for (; this.#head < this.#queue.length; this.#head++) {
+      const item = this.#queue[this.#head]!
+      if (item.state === State.settled) continue
+      if (item.state === State.preparing) break
+      const first = run[0]
+      const size = item.body.length
+      if (item.expiresAt > 0 && this.#outdated(item)) continue
+      if (!first) {
+        if (this.#neverFits(item)) continue
+        if (item.batch && !this.#batchFits(item.batch)) break
+      } else if (
+        ((first.flags ^ item.flags) & Flag.oneway) !== 0 ||
+        first.batch !== item.batch ||
+        (!item.batch && bytes + size > frameBytes)
+      )
+        break
+      if (!this.#fits(run.length + 1, bytes + size)) break
+      run.push(item)
+      bytes += size
+    }
+    return run
+  }
+
+  #fits(count: number, bytes: number): boolean {
+    const { maxInFlight, maxBytesInFlight } = this.#options
+    if (this.#sentCount + count > this.#limitCount || this.#sentBytes + bytes > this.#limitBytes) return false
+    return this.#flyingCount === 0 || (this.#flyingCount + count <= maxInFlight && this.#flyingBytes + bytes <= maxBytesInFlight)
+  }
+
+  #outdated(item: Outgoing): boolean {
+    const left = item.expiresAt - this.#channel.clock.now()
+    if (left > 0) (item.meta as Record<number, unknown>)[12] = left
+    else this.settle(item, undefined, tooLate())
+    return left <= 0
+  }
+
+  /** Fails what could wait for ever: larger than the whole window, or of a batch that is broken. */
+  #neverFits(item: Outgoing): boolean {
+    const { body, batch } = item
+    const all = batch ?? []
+    const bytes = all.reduce((sum, other) => sum + other.body.length, batch ? 0 : body.length)
+    let why: string | undefined
+    if (!all.every(isOpen)) why = 'another message of the atomic batch was refused or cancelled'
+    else if (all.length > this.#windowCount || bytes > this.#windowBytes)
+      why = `at most ${this.#windowCount} messages and ${this.#windowBytes} bytes fit in the bridge's window`
+    if (why === undefined) return false
+    if (batch) for (const other of batch) this.settle(other, undefined, new BridgeError(INVALID, why))
+    else this.settle(item, undefined, new BridgeError(41301, why))
+    return true
+  }
+
+  #batchFits(batch: readonly Outgoing[]): boolean {
+    const bytes = batch.reduce((sum, item) => sum + item.body.length, 0)
+    return batch.every(item => item.state === State.ready) && this.#fits(batch.length, bytes)
+  }
+
+  #launch(run: Outgoing[]): void {
+    const oneway = (run[0]!.flags & Flag.oneway) !== 0
+    const rid = this.#channel.nextRid(run.length)
+    const flight = new Flight(this, rid, run, this.#flags | (run[0]!.batch ? Flag.atomic : 0))
+    run.forEach((item, index) => {
+      item.rid = rid + index
+      item.state = State.sent
+      if (oneway) item.finish()
+      else {
+        this.#flyingCount++
+        this.#flyingBytes += item.body.length
+      }
+      this.#leaveQueue(item)
+    })
+    this.count(flight)
+    this.pend(flight)
+    this.#channel.send(flight.frame())
+  }
+
+  #receiptOf([rid, , msgId, queue, offset, extra]: WireReceipt): Receipt {
+    return {
+      id: msgId ?? messageIdOf(this.#channel.session ?? '', rid),
+      queue,
+      offset,
+      duplicate: extra?.duplicate ?? false,
+      recall: this.#topic.kind === 'delay' ? recall : undefined,
+    }
+  }
+
+  #unsettled(): Outgoing[] {
+    const open = new Set(this.#queue)
+    for (const entry of this.#channel.pending.values()) {
+      if (entry instanceof Flight && entry.owner === this) for (const item of entry.items) open.add(item)
+    }
+    return [...open].filter(isOpen)
+  }
+
+  async #drain(timeoutMs: number, signal: AbortSignal | undefined): Promise<PartReport> {
+    const all = this.#unsettled()
+    let timer: { cancel(): void } | undefined
+    const timeout = new Promise<void>(resolve => (timer = this.#channel.clock.setTimeout(resolve, timeoutMs)))
+    await Promise.race([this.flush(signal && { signal }).catch(() => undefined), timeout])
+    timer?.cancel()
+    const left = this.#unsettled()
+    this.ended(new BridgeError(60000, 'the producer was closed'))
+    for (const item of left) {
+      this.#channel.pending.delete(item.rid)
+      this.settle(
+        item,
+        undefined,
+        new BridgeError(60000, 'the producer was closed before the answer came', { outcome: 'unknown' }),
+      )
+    }
+    this.#channel.detach(this)
+    return { flushed: all.length - left.length, acked: 0, released: 0, lost: left.length }
+  }
+}
+
+const isOpen = (item: Outgoing): boolean => item.state !== State.settled
+const offline = (): BridgeError => new BridgeError(60001, 'there is no connection to the bridge')
+const tooLate = (): BridgeError => new BridgeError(40891, 'expired before it could be sent', { outcome: 'not-executed' })
+
+function refusal([, code, , , , extra]: WireReceipt): BridgeError {
+  const { text = 'the bridge refused the message', outcome, retryAfter } = extra ?? {}
+  return new BridgeError(code, text, { ...(outcome && { outcome }), ...(retryAfter !== undefined && { retryAfter }) })
+}
+
+function unencodable(error: unknown): BridgeError {
+  if (error instanceof BridgeError) return error
+  return new BridgeError(INVALID, `the payload cannot be encoded: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  })
+}
