@@ -26,7 +26,7 @@ export class Stored implements StoredMessage {
   readonly queueOffset: number
   readonly bornTimestamp: number
   readonly storeTimestamp: number
-  readonly reconsumeTimes: number
+  reconsumeTimes: number
   readonly flag: number
   readonly compression: 'none' | 'zlib'
   readonly physicalOffset: number

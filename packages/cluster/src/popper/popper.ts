@@ -180,7 +180,7 @@ export class PopClient implements Popper {
     const { group, topic, brokerName } = options
     const { popTime, invisibleTime: invisibleMs, reviveQid: reviveQueueId } = header
     const batch = new PopBatch({ group, topic, brokerName, popTime, invisibleMs, reviveQueueId })
-    const parts = new PopAnswer(batch, header.startOffsetInfo)
+    const parts = new PopAnswer(batch, header.startOffsetInfo, header.orderCountInfo)
     const messages = decodeStored(
       answer.body,
       (bytes, base, name, propertiesAt) => new Popped(bytes, base, name, propertiesAt, parts),

@@ -1,4 +1,14 @@
-import { getProperty, popRetryTopic, PropertyKey, retryTopic } from '@cometmq/remoting'
+import {
+  encodePopCheckPoint,
+  getProperty,
+  parseOrderCounts,
+  parsePopCheckPoint,
+  parsePoppedQueues,
+  type PopRetryFlag,
+  popRetryTopic,
+  PropertyKey,
+  retryTopic,
+} from '@cometmq/remoting'
 import { type PoppedMessage, type PopReceipt } from '../streaming.ts'
 import { Stored } from '../stored-message.ts'
 
@@ -21,16 +31,14 @@ export class PopBatch {
   }
 }
 
-type Retry = 0 | 1 | 2
-
 export class Receipt implements PopReceipt {
   readonly batch: PopBatch
   readonly queueId: number
   readonly offset: number
   readonly startOffset: number
-  readonly retry: Retry
+  readonly retry: PopRetryFlag
 
-  constructor(batch: PopBatch, queueId: number, offset: number, startOffset: number, retry: Retry) {
+  constructor(batch: PopBatch, queueId: number, offset: number, startOffset: number, retry: PopRetryFlag) {
     this.batch = batch
     this.queueId = queueId
     this.offset = offset
@@ -64,6 +72,7 @@ export class Popped extends Stored implements PoppedMessage {
   constructor(bytes: Buffer, base: number, topic: string, propertiesAt: number, answer: PopAnswer) {
     super(bytes, base, topic, propertiesAt)
     this.receipt = answer.receiptOf(this)
+    if (answer.isOrdered) this.reconsumeTimes = answer.countOf(this)
   }
 }
 
@@ -71,10 +80,21 @@ export class Popped extends Stored implements PoppedMessage {
 export class PopAnswer {
   readonly batch: PopBatch
   readonly #starts: Map<number, number>
+  readonly #counts: Map<string, number> | undefined
 
-  constructor(batch: PopBatch, startOffsetInfo: string | undefined) {
+  constructor(batch: PopBatch, startOffsetInfo: string | undefined, orderCountInfo: string | undefined) {
     this.batch = batch
-    this.#starts = parseStartOffsets(startOffsetInfo)
+    this.#starts = startOffsets(startOffsetInfo)
+    this.#counts = orderCountInfo === undefined || orderCountInfo === '' ? undefined : parseOrderCounts(orderCountInfo)
+  }
+
+  /** In order, messages stay in their queue when they are delivered again; the header has the counts. */
+  get isOrdered(): boolean {
+    return this.#counts !== undefined
+  }
+
+  countOf({ queueId, queueOffset, reconsumeTimes }: Stored): number {
+    return this.#counts?.get(`0 qo${queueId}%${queueOffset}`) ?? this.#counts?.get(`0 ${queueId}`) ?? reconsumeTimes
   }
 
   /** A message from a retry topic brings its receipt along; it was delivered before (spec remoting 3.5). */
@@ -90,38 +110,29 @@ export class PopAnswer {
   }
 }
 
-/** `r queueId startOffset;…` (spec remoting 3.5) by `keyOf`. */
-function parseStartOffsets(info: string | undefined): Map<number, number> {
+const keyOf = (retry: number, queueId: number): number => queueId * 4 + retry
+
+/** By `keyOf`. */
+function startOffsets(info: string | undefined): Map<number, number> {
   const starts = new Map<number, number>()
-  for (const entry of (info ?? '').split(';')) {
-    const [retry, queueId, start] = entry.split(' ').map(Number)
-    if (retry !== undefined && queueId !== undefined && Number.isSafeInteger(start)) starts.set(keyOf(retry, queueId), start!)
-  }
+  if (info === undefined || info === '') return starts
+  for (const { retry, queueId, offsets } of parsePoppedQueues(info))
+    if (offsets[0] !== undefined) starts.set(keyOf(retry, queueId), offsets[0])
   return starts
 }
-
-const keyOf = (retry: number, queueId: number): number => queueId * 4 + retry
 
 /** The receipt that the broker put into a message from a retry topic. Undefined when there is none, or none that makes sense. */
 function receiptInProperties(properties: string, batch: PopBatch): Receipt | undefined {
   const text = getProperty(properties, PropertyKey.POP_CK)
-  if (text === undefined) return undefined
-  const parts = text.split(' ')
-  const [start, popTime, invisibleMs, reviveQueueId, retry] = parts.slice(0, 5).map(Number)
-  const brokerName = parts[5]
-  const queueId = Number(parts[6])
-  const offset = Number(parts[7])
-  const numbers = [start, popTime, invisibleMs, reviveQueueId, queueId, offset]
-  if (!brokerName || !numbers.every(Number.isSafeInteger) || (retry !== 0 && retry !== 1 && retry !== 2)) return undefined
-  const source = {
-    group: batch.group,
-    topic: batch.topic,
-    brokerName,
-    popTime: popTime!,
-    invisibleMs: invisibleMs!,
-    reviveQueueId: reviveQueueId!,
-  }
-  return new Receipt(new PopBatch(source), queueId, offset, start!, retry)
+  const checkPoint = text === undefined ? null : parsePopCheckPoint(text)
+  if (checkPoint === null || checkPoint.offset < 0) return undefined
+  const { brokerName, popTime, invisibleTime: invisibleMs, reviveQueueId, queueId, offset, startOffset, retry } = checkPoint
+  const isSame = brokerName === batch.brokerName && popTime === batch.popTime && invisibleMs === batch.invisibleMs
+  const own =
+    isSame && reviveQueueId === batch.reviveQueueId
+      ? batch
+      : new PopBatch({ group: batch.group, topic: batch.topic, brokerName, popTime, invisibleMs, reviveQueueId })
+  return new Receipt(own, queueId, offset, startOffset, retry)
 }
 
 /** The topic requests about a receipt name. */
@@ -133,6 +144,15 @@ export function realTopic(receipt: PopReceipt): string {
 /** Retry topic of POP consumption, version 2 (spec remoting 3.5). */
 export const popRetryTopicV2 = (group: string, topic: string): string => `${retryTopic(group)}+${topic}`
 
-/** `ckOffset popTime invisibleTime reviveQid r brokerName queueId msgQueueOffset` */
+/** POP_CK. */
 export const extraInfo = (receipt: PopReceipt): string =>
-  `${receipt.startOffset} ${receipt.popTime} ${receipt.invisibleMs} ${receipt.reviveQueueId} ${receipt.retry} ${receipt.brokerName} ${receipt.queueId} ${receipt.offset}`
+  encodePopCheckPoint({
+    startOffset: receipt.startOffset,
+    popTime: receipt.popTime,
+    invisibleTime: receipt.invisibleMs,
+    reviveQueueId: receipt.reviveQueueId,
+    retry: receipt.retry,
+    brokerName: receipt.brokerName,
+    queueId: receipt.queueId,
+    offset: receipt.offset,
+  })
