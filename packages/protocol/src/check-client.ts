@@ -1,5 +1,5 @@
 import type { ClientFrame } from './frames.ts'
-import { checkFrame, isCount, isMap, type Shape } from './shape.ts'
+import { checkFrame, isBytes, isCount, isMap, type Shape } from './shape.ts'
 
 const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(item => typeof item === 'string')
 
@@ -41,12 +41,7 @@ export function isBatch(value: unknown): boolean {
   if (!Array.isArray(value)) return false
   for (let index = 0; index < value.length; index++) {
     const entry = value[index] as unknown[]
-    if (
-      !Array.isArray(entry) ||
-      !isMeta(entry[0]) ||
-      !ArrayBuffer.isView(entry[1]) ||
-      (entry[2] !== undefined && !isCount(entry[2]))
-    )
+    if (!Array.isArray(entry) || !isMeta(entry[0]) || !isBytes(entry[1]) || (entry[2] !== undefined && !isCount(entry[2])))
       return false
   }
   return true

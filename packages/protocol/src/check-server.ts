@@ -1,5 +1,5 @@
 import type { ServerFrame } from './frames.ts'
-import { checkFrame, fits, isCount, isMap, type Shape } from './shape.ts'
+import { checkFrame, fits, isBytes, isCount, isMap, type Shape } from './shape.ts'
 
 /** Entries of DELIVER. The meta maps come from the bridge and are not looked into. */
 export function isEntries(value: unknown): boolean {
@@ -16,7 +16,7 @@ export function isEntries(value: unknown): boolean {
       !isCount(entry[5]) ||
       !isCount(entry[6]) ||
       !isMap(entry[7]) ||
-      !ArrayBuffer.isView(entry[8])
+      !isBytes(entry[8])
     )
       return false
   }

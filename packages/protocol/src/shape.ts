@@ -16,6 +16,10 @@ export type FrameTable = Readonly<Record<number, readonly Shape[]>>
 
 export const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
+/** Not by class: that of another realm (a frame, a test runner) is as good. */
+export const isBytes = (value: unknown): value is Uint8Array =>
+  ArrayBuffer.isView(value) && (value as Uint8Array).BYTES_PER_ELEMENT === 1
+
 export const isMap = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)
 
@@ -46,7 +50,7 @@ function isScalar(shape: string, value: unknown): boolean {
       if (value === null ? shape[0] === 's' : typeof value !== 'string') return false
       break
     case 'b':
-      return ArrayBuffer.isView(value)
+      return isBytes(value)
     case 'y':
       return typeof value === 'boolean'
     case 'm':
