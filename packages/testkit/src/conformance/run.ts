@@ -63,9 +63,15 @@ function contextOf({ sdk, target, name: caseName, signal, opened }: Setting): Ca
     opened.push(connection as unknown as Connection<readonly TopicDef[]>)
     return connection
   }
+  const sdkConnect = <const R extends readonly TopicDef[]>(topics: R): Connection<R> => {
+    const connection = sdk.connect<R>({ url: target.url, topics })
+    opened.push(connection as unknown as Connection<readonly TopicDef[]>)
+    return connection
+  }
   return {
     ...sdk,
     ...control,
+    sdkConnect,
     target,
     signal,
     expect,

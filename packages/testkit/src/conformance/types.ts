@@ -83,6 +83,8 @@ export interface CaseContext extends Sdk, Control {
   name(word: string): string
   /** `connect` to the bridge with a token for everything of this run; closed when the case ends. */
   open<const R extends readonly TopicDef[]>(topics: R, options?: Partial<ConnectOptions<R>>): Connection<R>
+  /** The same without a token. */
+  sdkConnect<const R extends readonly TopicDef[]>(topics: R): Connection<R>
   /** Fires when the case's time is up. */
   readonly signal: AbortSignal
   readonly expect: Expect
@@ -92,7 +94,7 @@ export interface CaseContext extends Sdk, Control {
 
 export interface Expect {
   equal(actual: unknown, expected: unknown, what?: string): void
-  ok(value: unknown, what: string): asserts value
+  ok(value: unknown, what: string): void
   /** The error that `promise` rejects with; fails when it does not. */
   rejects(promise: Promise<unknown>, code: string): Promise<BridgeError>
 }
