@@ -117,7 +117,8 @@ describe.each(engines)('link over %s', name => {
     const { socket, link } = await linked()
     const got = received(socket)
     const entries = [[0, 3, 17, 'id', 5, 1, 0, { 1: 'tag' }, Uint8Array.of(1, 2)]] as const
-    link.send([Kind.DELIVER, 4, 1, { encoded: encode(entries) }])
+    const frame: unknown = [Kind.DELIVER, 4, 1, { encoded: encode(entries) }]
+    link.send(frame as Frame)
     expect((await got.until(1))[0]).toEqual([Kind.DELIVER, 4, 1, entries])
   })
 
