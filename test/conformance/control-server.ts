@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Cluster } from '@cometmq/cluster'
-import type { StoredView, TokenRequest } from '@cometmq/testkit'
+import type { StoredView, TokenRequest } from '@cometmq/testkit/conformance'
 import { CuttingProxy } from './proxy.ts'
 
 /** A bridge that the control server may start and send away. */

@@ -1,4 +1,3 @@
-import type { BridgeError } from '@cometmq/client'
 import type { Expect, Sdk } from './types.ts'
 
 const shown = (value: unknown): string => {
@@ -32,7 +31,7 @@ export function createExpect(sdk: Sdk): Expect {
         result = await promise
       } catch (error) {
         if (sdk.BridgeError.is(error)) {
-          if (error.code === code) return error as BridgeError
+          if (error.code === code) return error
           throw new Error(`expected ${code}, got ${error.code}: ${error.message}`, { cause: error })
         }
         throw error

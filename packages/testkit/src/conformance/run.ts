@@ -60,12 +60,12 @@ function contextOf({ sdk, target, name: caseName, signal, opened }: Setting): Ca
   const slug = caseName.replace(/[^A-Za-z0-9]+/g, '-').slice(0, 48)
   const open = <const R extends readonly TopicDef[]>(topics: R, options: Partial<ConnectOptions<R>> = {}): Connection<R> => {
     const connection = sdk.connect<R>({ url: target.url, topics, auth: () => control.token(), ...options })
-    opened.push(connection as unknown as Connection<readonly TopicDef[]>)
+    opened.push(connection)
     return connection
   }
   const sdkConnect = <const R extends readonly TopicDef[]>(topics: R): Connection<R> => {
     const connection = sdk.connect<R>({ url: target.url, topics })
-    opened.push(connection as unknown as Connection<readonly TopicDef[]>)
+    opened.push(connection)
     return connection
   }
   return {

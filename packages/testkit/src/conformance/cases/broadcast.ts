@@ -1,15 +1,10 @@
 import type { Case, CaseContext } from '../types.ts'
-import { newTopic, next, numbers, settled, take, type TextConsumer, values, within } from './support.ts'
+import { event, newTopic, next, numbers, settled, take, type TextConsumer, values, within } from './support.ts'
 
 /** A broadcast consumer that hears everything from now on. */
 async function listening(t: CaseContext, consumer: TextConsumer): Promise<TextConsumer> {
-  const events = consumer.events({ signal: t.signal })[Symbol.asyncIterator]()
-  consumer.resume()
-  for (;;) {
-    const { value, done } = await events.next()
-    if (done === true) throw new Error('the consumer ended before it was assigned')
-    if (value.type === 'assigned') return consumer
-  }
+  await event(t, consumer, 'assigned')
+  return consumer
 }
 
 export const broadcastCases: readonly Case[] = [

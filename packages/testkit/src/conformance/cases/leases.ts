@@ -1,5 +1,5 @@
 import type { Case } from '../types.ts'
-import { newTopic, next } from './support.ts'
+import { event, newTopic, next } from './support.ts'
 
 export const leaseCases: readonly Case[] = [
   {
@@ -48,14 +48,9 @@ export const leaseCases: readonly Case[] = [
       const connection = t.open([topic])
       await connection.producer(name).send('x')
       const consumer = connection.consumer({ topics: [name], group: t.name('g'), lease: '2s' })
-      const events = consumer.events({ signal: t.signal })[Symbol.asyncIterator]()
+      const lost = event(t, consumer, 'lease-lost')
       const message = await next(t, consumer)
-      for (;;) {
-        const { value } = await events.next()
-        if (value?.type !== 'lease-lost') continue
-        t.expect.equal(value.ids, [message.id])
-        return
-      }
+      t.expect.equal((await lost).ids, [message.id])
     },
   },
   {

@@ -1,5 +1,5 @@
 import type { Case, CaseContext } from '../types.ts'
-import { newTopic, numbers, take, values } from './support.ts'
+import { event, newTopic, numbers, take, values } from './support.ts'
 
 /** A connection through a proxy that can be cut, which comes back quickly. */
 async function throughProxy(t: CaseContext, word = 't') {
@@ -95,15 +95,10 @@ export const resumeCases: readonly Case[] = [
     async run(t) {
       const { name, proxy, connection } = await throughProxy(t)
       const consumer = connection.consumer({ topics: [name], group: t.name('g') })
-      const events = consumer.events({ signal: t.signal })[Symbol.asyncIterator]()
+      const resumed = event(t, consumer, 'resumed')
       await consumer.lag()
       await t.cut(proxy.id)
-      for (;;) {
-        const { value } = await events.next()
-        if (value?.type !== 'resumed') continue
-        t.expect.equal(value.how, 'hot')
-        return
-      }
+      t.expect.equal((await resumed).how, 'hot')
     },
   },
   {

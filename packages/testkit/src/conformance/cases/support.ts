@@ -1,4 +1,4 @@
-import type { Consumer, MessageOf, TopicDef } from '@cometmq/client'
+import type { Consumer, ConsumerEvent, MessageOf, TopicDef } from '@cometmq/client'
 import type { CaseContext } from '../types.ts'
 
 export type TextTopic = TopicDef<string, string, string>
@@ -60,3 +60,14 @@ export async function settled(consumer: TextConsumer, t: CaseContext): Promise<T
 }
 
 export const ascii = (length: number): string => 'x'.repeat(length)
+
+/** The next event of a kind, from now on. */
+export async function event<K extends ConsumerEvent['type']>(
+  t: CaseContext,
+  consumer: TextConsumer,
+  type: K,
+): Promise<Extract<ConsumerEvent, { type: K }>> {
+  for await (const one of consumer.events({ signal: t.signal }))
+    if (one.type === type) return one as Extract<ConsumerEvent, { type: K }>
+  throw new Error(`the consumer ended before ${type}`)
+}
