@@ -39,7 +39,7 @@ describe('liveness', () => {
     const ping = bridge.socket.news().at(-1)!
     expect(ping[0]).toBe(Kind.PING)
     bridge.clock.advance(40)
-    bridge.socket.give([Kind.PONG, ping[1] as number])
+    bridge.socket.give([Kind.PONG, ping[1]])
     expect(core.stats().rtt).toBe(40)
   })
 

@@ -50,7 +50,7 @@ describe('resume', () => {
     expect(bridge.socket.hello.resume).toEqual({ token: 'sealed', subs: [[consumer.id, 12]] })
     bridge.socket.news()
     bridge.socket.welcome({ resumed: 2 })
-    const rids = bridge.socket.news().map(frame => frame[1] as number)
+    const rids = bridge.socket.news().map(frame => frame[1])
     expect(rids.slice(0, 3)).toEqual([batch.rid, single.rid, offline.rid])
     expect(rids[3]).toBeGreaterThan(offline.rid)
     expect(batch.log).toEqual([`receipt ${batch.rid + 1}`, 'hot'])
@@ -153,15 +153,15 @@ describe('resume', () => {
     controller.abort()
     await expect(given).rejects.toMatchObject({ code: 'COMET_CANCELLED', outcome: 'unknown' })
     expect(bridge.socket.received.at(-1)).toEqual([Kind.CANCEL, second![1]])
-    bridge.socket.give([Kind.OK, second![1] as number, null])
-    bridge.socket.give([Kind.OK, first![1] as number, { messages: 1 }])
+    bridge.socket.give([Kind.OK, second![1], null])
+    bridge.socket.give([Kind.OK, first![1], { messages: 1 }])
     expect(await kept).toEqual({ messages: 1 })
   })
 
   it('an answer ERR rejects with what it says', async () => {
     const { bridge, core } = open()
     const asked = core.request(rid => [Kind.QUERY, rid, 'lag', {}])
-    const rid = bridge.socket.received.at(-1)![1] as number
+    const rid = bridge.socket.received.at(-1)![1]
     bridge.socket.give([Kind.ERR, rid, 50400, 'the broker is slow', { outcome: 'not-executed', retryAfter: 5, hint: 'wait' }])
     await expect(asked).rejects.toMatchObject({
       code: 'COMET_BROKER_TIMEOUT',

@@ -7,7 +7,7 @@ export interface Setup {
   readonly core: Core
   /** Types of the states so far. */
   readonly states: string[]
-  part(type?: 'producer' | 'subscription'): ScriptedPart
+  readonly part: (type?: 'producer' | 'subscription') => ScriptedPart
 }
 
 export function setUp(options: Partial<CoreOptions> = {}): Setup {
