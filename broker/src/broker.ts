@@ -8,6 +8,7 @@ import {
   RequestCode,
   startServer,
   tcpTransport,
+  type Caller,
   type Clock,
   type Handler,
   type HandlerTable,
@@ -21,10 +22,13 @@ import { AckGate } from './delivery/ack-gate.ts'
 import { delayLevels, type DelayLevels } from './delivery/delay-levels.ts'
 import { DelayService } from './delivery/delay.ts'
 import { PopService } from './delivery/pop/pop-service.ts'
+import { ClusterQueues } from './cluster-queues.ts'
+import type { AssignmentParts } from './handlers/assignment.ts'
 import type { Broker } from './handlers/context.ts'
 import { popHandlers, type PopHandlers } from './handlers/pop.ts'
 import { pullService, type PullService } from './handlers/pull.ts'
 import { ClientTable, GroupTable, LockTable, OffsetTable, TopicTable } from './registry/index.ts'
+import { RequestModeTable } from './registry/request-modes.ts'
 import { startRegistration, type Registration } from './registration.ts'
 import { requestTable } from './requests.ts'
 import { BrokerStats } from './stats/broker-stats.ts'
@@ -117,7 +121,12 @@ async function open(options: BrokerOptions, opened: (() => Promise<void> | void)
   config.onChange(() => store.setRetention(retentionOptions(config)))
   const parts = await openParts(options, store, self)
   opened.push(() => parts.stop())
-  for (const [code, handler] of requestTable(parts.broker, parts.pulls.handler, parts.pops)) handlers.set(code, handler)
+  for (const [code, handler] of requestTable(parts.broker, {
+    pull: parts.pulls.handler,
+    pops: parts.pops,
+    assignment: parts.assignment,
+  }))
+    handlers.set(code, handler)
   const server = early ?? (await listen())
   parts.register()
   logger.info('broker is ready', { name: config.brokerName, address: self.address, listening: server.address })
@@ -134,6 +143,7 @@ interface Parts {
   broker: Broker
   pulls: PullService
   pops: PopHandlers
+  assignment: AssignmentParts
   delay: DelayService
   timers: BrokerTimers
   limits: BrokerLimits
@@ -157,6 +167,7 @@ async function openParts(
   const topics = await TopicTable.load(shared)
   const groups = await GroupTable.load(shared)
   const offsets = await OffsetTable.load(shared)
+  const modes = await RequestModeTable.load(shared)
   const clients = new ClientTable({ clock, logger, isAllowed: group => groups.find(group) !== undefined })
   const messageIdOf = offsetMessageIdsOf(hostBytes(self.ip, self.port))
   const levels = delayLevels(config.messageDelayLevel)
@@ -223,13 +234,24 @@ async function openParts(
     wakePulls: (topic, queueId) => pulls.parked.arrived(topic, queueId),
     wakePops: (group, topic) => pops.polls.wake(group, topic),
   }
+  const links: Links = { closed: () => undefined }
+  const caller = createCaller({
+    transport: tcpTransport,
+    clock,
+    logger,
+    language: 'JAVA',
+    ...(options.inProcessNameServers === undefined ? {} : { inProcess: options.inProcessNameServers }),
+    onClose: address => links.closed(address),
+  })
+  const { brokerName } = config
+  const clusterQueues = new ClusterQueues({ caller, clock, logger, nameServers: nameServersOf(config), topics, brokerName })
   const pulls = pullService(broker, limits)
   const pops = popHandlers(broker)
   store.onArrival((topic, queueId) => {
     pulls.parked.arrived(topic, queueId)
     pops.polls.arrived(topic, queueId)
   })
-  popService.onRoom(queue => pops.polls.wake(queue.group, queue.topic))
+  popService.onRoom((group, topic) => pops.polls.wake(group, topic))
   popService.onCopied(retryTopic => pops.polls.expect(retryTopic))
   notifyMembers(broker)
   timers.every(config.flushConsumerOffsetInterval, 'saving consumer offsets', () => offsets.save())
@@ -240,12 +262,13 @@ async function openParts(
     broker,
     pulls,
     pops,
+    assignment: { modes, queuesOf: topic => clusterQueues.of(topic) },
     delay,
     timers,
     limits,
     offsets,
     refuse: reason => (refusal = reason),
-    register: () => (registration = register(options, broker)),
+    register: () => (registration = register(options, broker, caller, links)),
     unregister: async () => registration?.close(),
     stop: () => {
       timers.stop()
@@ -257,26 +280,26 @@ async function openParts(
   }
 }
 
-/** Registers at the name servers of `namesrvAddr` and stays registered. */
-function register(options: BrokerOptions, broker: Broker): Pick<Registration, 'announce' | 'close'> {
-  const { config, clock, logger, inProcessNameServers } = options
-  const caller = createCaller({
-    transport: tcpTransport,
-    clock,
-    logger,
-    language: 'JAVA',
-    ...(inProcessNameServers === undefined ? {} : { inProcess: inProcessNameServers }),
-    onClose: address => registration.linkClosed(address),
-  })
+const nameServersOf = ({ namesrvAddr }: BrokerConfig): string[] =>
+  namesrvAddr
+    .split(';')
+    .map(address => address.trim())
+    .filter(address => address !== '')
+
+/** Registers at the name servers of `namesrvAddr` and stays registered. Closes the caller in the end. */
+function register(
+  options: BrokerOptions,
+  broker: Broker,
+  caller: Caller,
+  links: Links,
+): Pick<Registration, 'announce' | 'close'> {
+  const { config, clock, logger } = options
   const registration = startRegistration({
     caller,
     clock,
     logger,
     random: () => broker.random(),
-    nameServers: config.namesrvAddr
-      .split(';')
-      .map(address => address.trim())
-      .filter(address => address !== ''),
+    nameServers: nameServersOf(config),
     identity: {
       clusterName: config.brokerClusterName,
       brokerName: config.brokerName,
@@ -287,6 +310,7 @@ function register(options: BrokerOptions, broker: Broker): Pick<Registration, 'a
     topics: broker.topics,
     config,
   })
+  links.closed = address => registration.linkClosed(address)
   return {
     announce: () => registration.announce(),
     close: async () => {
@@ -294,6 +318,11 @@ function register(options: BrokerOptions, broker: Broker): Pick<Registration, 'a
       await caller.close()
     },
   }
+}
+
+/** Who is told when a link to a name server closes. */
+interface Links {
+  closed: (address: string) => void
 }
 
 function atMost(clock: Clock, ms: number, work: Promise<void> | undefined): Promise<void> {
@@ -349,6 +378,7 @@ async function closeBroker(parts: Parts, server: RunningServer): Promise<void> {
     ['saving consumer offsets', () => offsets.save()],
     ['saving topics', () => topics.saved()],
     ['saving groups', () => groups.saved()],
+    ['saving request modes', () => parts.assignment.modes.saved()],
   ]
   // Each step is tried whatever became of the one before: a full disk must not keep the rest open.
   for (const [what, task] of tasks) {

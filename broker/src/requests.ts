@@ -1,4 +1,5 @@
 import { RequestCode as Code, type Handler, type HandlerTable } from '@cometmq/remoting'
+import { assignmentHandlers, type AssignmentParts } from './handlers/assignment.ts'
 import { brokerAdminHandlers } from './handlers/broker-admin.ts'
 import { clientHandlers } from './handlers/clients.ts'
 import { consumeStatsHandlers } from './handlers/consume-stats.ts'
@@ -16,7 +17,12 @@ import { sendHandlers } from './handlers/send.ts'
 import { topicHandlers } from './handlers/topics.ts'
 
 /** Everything the broker answers. What is not listed gets code 3 (spec remoting, 1.4). */
-export function requestTable(broker: Broker, pull: Handler, pops: PopHandlers): HandlerTable {
+export function requestTable(
+  broker: Broker,
+  parts: { pull: Handler; pops: PopHandlers; assignment: AssignmentParts },
+): HandlerTable {
+  const { pull, pops } = parts
+  const assignment = assignmentHandlers(broker, parts.assignment)
   const send = sendHandlers(broker)
   const offsets = offsetHandlers(broker)
   const offsetAdmin = offsetAdminHandlers(broker)
@@ -56,6 +62,9 @@ export function requestTable(broker: Broker, pull: Handler, pops: PopHandlers): 
     [Code.ACK_MESSAGE, popAck.ack],
     [Code.BATCH_ACK_MESSAGE, popAck.batchAck],
     [Code.CHANGE_MESSAGE_INVISIBLETIME, popAck.changeTime],
+    [Code.QUERY_ASSIGNMENT, assignment.query],
+    [Code.SET_MESSAGE_REQUEST_MODE, assignment.setMode],
+    [Code.GET_ALL_MESSAGE_REQUEST_MODE, assignment.allModes],
 
     // Connected clients
     [Code.HEART_BEAT, clients.heartbeat],

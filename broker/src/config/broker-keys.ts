@@ -63,6 +63,13 @@ export const brokerKeys = {
   flushConsumerOffsetInterval: key(int(100, INT_MAX), 5000, 'consumer offsets are saved this often', { unit: 'ms' }),
   maxMsgsNumBatch: key(int(1, 10_000), 64, 'messages one key query returns at most', { runtime }),
 
+  defaultMessageRequestMode: key(oneOf('PULL', 'POP'), 'PULL', 'how groups consume for which no mode was set', { runtime }),
+  defaultPopShareQueueNum: key(
+    int(-1, INT_MAX),
+    -1,
+    'with POP: members whose queues a member shares besides its own; 0 or -1 means all',
+    { runtime },
+  ),
   popMaxMsgNums: key(int(1, 32_000), 1024, 'messages one pop may ask for; more is answered INVALID_PARAMETER', {
     runtime,
     differs: 'own key; RocketMQ allows 32',

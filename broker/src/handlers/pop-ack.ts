@@ -1,4 +1,5 @@
 import {
+  ORDERLY_REVIVE_QUEUE,
   ResponseCode,
   ackMessageRequest,
   changeInvisibleTimeRequest,
@@ -41,6 +42,15 @@ function acknowledge(broker: Broker, request: Command, peer: Peer): Reply | unde
   const { topic, queueId, offset } = asked
   if (offset < broker.store.minOffset(topic, queueId) || offset > broker.store.maxOffset(topic, queueId))
     return noMessage(broker, asked)
+  if (receipt.reviveQueueId === ORDERLY_REVIVE_QUEUE) {
+    const order = broker.pops.orders.find(asked.consumerGroup, topic, queueId)
+    if (order !== undefined && broker.pops.orders.acknowledge(order, offset, receipt.popTime) === 'unknown')
+      return {
+        code: ResponseCode.MESSAGE_ILLEGAL,
+        remark: `offset ${offset} is not in the last batch popped from ${topic}@${queueId}`,
+      }
+    return answer(broker, request, peer, SUCCESS)
+  }
   const queue = broker.pops.find(asked.consumerGroup, topic, queueId)
   if (queue !== undefined) broker.pops.acknowledge(queue, offset, receipt.popTime)
   return answer(broker, request, peer, SUCCESS)
@@ -65,6 +75,16 @@ function acknowledgeRun(broker: Broker, ack: BatchAck): void {
         ? popRetryTopic(consumerGroup, ack.topic)
         : retryTopic(`${consumerGroup}+${ack.topic}`)
   if (!Number.isSafeInteger(startOffset) || startOffset < 0) return
+  if (ack.reviveQueueId === ORDERLY_REVIVE_QUEUE) {
+    const order = broker.pops.orders.find(consumerGroup, topic, queueId)
+    if (order === undefined) return
+    for (const offset of [...order.offsets]) {
+      const i = offset - startOffset
+      if (i >= 0 && i < bits.length * 8 && ((bits[i >> 3]! >>> (i & 7)) & 1) === 1)
+        broker.pops.orders.acknowledge(order, offset, popTime)
+    }
+    return
+  }
   const queue = broker.pops.find(consumerGroup, topic, queueId)
   if (queue !== undefined) broker.pops.acknowledgeBits(queue, startOffset, bits, popTime)
 }
@@ -79,6 +99,18 @@ function changeTime(broker: Broker, request: Command, peer: Peer): Reply | undef
     return noMessage(broker, asked)
   const popTime = broker.clock.now()
   const invisibleMs = Math.min(Math.max(0, asked.invisibleTime), INVISIBLE_MS_MAX)
+  if (receipt.reviveQueueId === ORDERLY_REVIVE_QUEUE) {
+    const order = broker.pops.orders.find(asked.consumerGroup, topic, queueId)
+    if (order !== undefined) broker.pops.orders.changeTime(order, offset, receipt.popTime, invisibleMs)
+    // The batch keeps its pop time: only this message has another end.
+    const sincePop = Math.max(0, popTime + invisibleMs - receipt.popTime)
+    const ext = changeInvisibleTimeResponse.encode({
+      popTime: receipt.popTime,
+      invisibleTime: sincePop,
+      reviveQid: ORDERLY_REVIVE_QUEUE,
+    })
+    return answer(broker, request, peer, { code: ResponseCode.SUCCESS, ext })
+  }
   const queue = broker.pops.find(asked.consumerGroup, topic, queueId)
   if (queue !== undefined)
     broker.pops.changeTime(queue, offset, receipt.popTime, { popTime, invisibleMs, suspended: asked.suspend })

@@ -1,4 +1,5 @@
 import {
+  ORDERLY_REVIVE_QUEUE,
   ResponseCode,
   decodeRecord,
   encodePopCheckPoint,
@@ -12,6 +13,7 @@ import {
 import type { PopQueue } from '../delivery/pop/pop-queue.ts'
 import type { GetResult } from '../store/types.ts'
 import { randomBelow, type Broker } from './context.ts'
+import { takeInOrder } from './pop-order.ts'
 import type { PopAsked } from './pop-request.ts'
 
 /** Bytes of messages in one answer; the first message is never too large. */
@@ -42,6 +44,11 @@ export class PopRun {
   /** How many more messages it may take. */
   get room(): number {
     return this.bytes >= BYTES_MAX ? 0 : this.asked.maxCount - this.count
+  }
+
+  /** How many more bytes. */
+  get bytesRoom(): number {
+    return Math.max(1, BYTES_MAX - this.bytes)
   }
 
   /** Adds the messages taken from one queue. */
@@ -89,8 +96,8 @@ export class PopTaker {
   take(asked: PopAsked, hint: number): PopRun | Promise<PopRun> {
     const { config, clock } = this.#broker
     const revive = this.#revives
-    this.#revives = (revive + 1) % config.reviveQueueNum
-    const run = new PopRun(asked, clock.now(), revive)
+    if (!asked.order) this.#revives = (revive + 1) % config.reviveQueueNum
+    const run = new PopRun(asked, clock.now(), asked.order ? ORDERLY_REVIVE_QUEUE : revive)
     return this.#over(run, this.#plan(asked, hint), 0)
   }
 
@@ -98,7 +105,7 @@ export class PopTaker {
   #plan(asked: PopAsked, hint: number): number[] {
     const { config } = this.#broker
     const plan: number[] = []
-    const retry = asked.retryTopic !== asked.topic && this.#broker.topics.get(asked.retryTopic) !== undefined
+    const retry = !asked.order && asked.retryTopic !== asked.topic && this.#broker.topics.get(asked.retryTopic) !== undefined
     const retryFirst = retry && randomBelow(this.#broker, 100) < config.popFromRetryProbability
     if (retryFirst) plan.push(-1)
     if (asked.queueId !== -1) plan.push(asked.queueId)
@@ -123,6 +130,7 @@ export class PopTaker {
   #takeFrom(run: PopRun, topic: string, queueId: number): Promise<void> | undefined {
     const { pops, store } = this.#broker
     const { asked } = run
+    if (asked.order) return takeInOrder(this.#broker, run, queueId, () => this.#initial(asked, topic, queueId))
     const queue = pops.open(asked.group, topic, queueId, () => this.#initial(asked, topic, queueId))
     const left = Math.max(0, store.maxOffset(topic, queueId) - queue.next)
     if (left === 0 && queue.next <= store.maxOffset(topic, queueId)) return undefined
@@ -136,7 +144,7 @@ export class PopTaker {
       from: queue.next,
       next: queue.next,
       room,
-      bytesRoom: BYTES_MAX - run.bytes,
+      bytesRoom: run.bytesRoom,
       offsets: [],
       bodies: [],
       bytes: 0,
@@ -246,7 +254,8 @@ export class PopTaker {
     if (queue.next !== taking.from) return
     if (taking.moved === true) return pops.reposition(queue, taking.next)
     if (offsets.length === 0) return pops.skip(queue, taking.next)
-    pops.handOut(queue, taking.next - taking.from, run.popTime, run.asked.invisibleMs, offsets)
+    const time = { popTime: run.popTime, invisibleMs: run.asked.invisibleMs, suspended: false }
+    pops.handOut(queue, taking.next - taking.from, time, offsets)
     run.add(queue.topic === run.asked.topic ? 0 : 1, queue.queueId, taking)
     stats.get(run.asked.topic, run.asked.group, config.brokerClusterName, offsets.length, taking.bytes)
   }

@@ -177,13 +177,20 @@ class Popper {
 
   /** Whether a pop could find something, as far as offsets tell. */
   #hasMessages(asked: PopAsked): boolean {
-    if (asked.queueId !== -1) {
-      if (this.#hasAny(asked.group, asked.topic, asked.queueId)) return true
-    } else {
-      for (let queueId = 0; queueId < asked.queues; queueId++) if (this.#hasAny(asked.group, asked.topic, queueId)) return true
+    const first = Math.max(asked.queueId, 0)
+    const end = asked.queueId === -1 ? asked.queues : first + 1
+    for (let queueId = first; queueId < end; queueId++) {
+      if (asked.order ? this.#hasNext(asked, queueId) : this.#hasAny(asked.group, asked.topic, queueId)) return true
     }
     if (asked.order || asked.retryTopic === asked.topic || this.#broker.topics.get(asked.retryTopic) === undefined) return false
     return this.#hasAny(asked.group, asked.retryTopic, 0)
+  }
+
+  #hasNext({ group, topic, attemptId }: PopAsked, queueId: number): boolean {
+    const { pops, store, offsets } = this.#broker
+    const queue = pops.orders.find(group, topic, queueId)
+    if (queue !== undefined && (queue.busy || pops.orders.isBlocked(queue, attemptId))) return false
+    return store.maxOffset(topic, queueId) > Math.max(offsets.query(group, topic, queueId), 0)
   }
 
   #hasAny(group: string, topic: string, queueId: number): boolean {

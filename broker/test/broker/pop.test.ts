@@ -48,7 +48,13 @@ async function pop(on: TestBroker, more: Partial<InputOf<typeof popMessageReques
   })
   const { code, remark, ext: answered, body } = await on.call(RequestCode.POP_MESSAGE, ext)
   const messages = body === null ? [] : decodeRecords(Buffer.from(body))
-  return { code, remark, header: popMessageResponse.decode(answered), messages, texts: messages.map(each => each.body.toString()) }
+  return {
+    code,
+    remark,
+    header: popMessageResponse.decode(answered),
+    messages,
+    texts: messages.map(each => each.body.toString()),
+  }
 }
 
 function receipts(answer: PopAnswer): { offset: number; queueId: number; extraInfo: string }[] {
@@ -85,10 +91,16 @@ describe('pop', () => {
     const first = await pop(on, { maxMsgNums: 3 })
     expect(first.code).toBe(ResponseCode.SUCCESS)
     expect(first.texts).toEqual(['m0', 'm1', 'm2'])
-    expect(first.header).toMatchObject({ startOffsetInfo: '0 0 0', msgOffsetInfo: '0 0 0,1,2', restNum: 2, invisibleTime: 60_000 })
+    expect(first.header).toMatchObject({
+      startOffsetInfo: '0 0 0',
+      msgOffsetInfo: '0 0 0,1,2',
+      restNum: 2,
+      invisibleTime: 60_000,
+    })
     const second = await pop(on)
     expect(second.texts).toEqual(['m3', 'm4'])
     expect((await pop(on)).code).toBe(ResponseCode.POLLING_TIMEOUT)
-    for (const receipt of [...receipts(first), ...receipts(second)]) expect((await ack(on, receipt)).code).toBe(ResponseCode.SUCCESS)
+    for (const receipt of [...receipts(first), ...receipts(second)])
+      expect((await ack(on, receipt)).code).toBe(ResponseCode.SUCCESS)
   })
 })

@@ -177,8 +177,8 @@ describe('what is refused, with code and reason', () => {
     }
   })
 
-  it('unknown codes, POP and transactions, without closing the connection', async () => {
-    for (const code of [999, RequestCode.POP_MESSAGE, RequestCode.QUERY_ASSIGNMENT, RequestCode.END_TRANSACTION]) {
+  it('unknown codes and transactions, without closing the connection', async () => {
+    for (const code of [999, RequestCode.POP_ROLLBACK, RequestCode.END_TRANSACTION]) {
       expect((await broker.call(code)).code).toBe(ResponseCode.REQUEST_CODE_NOT_SUPPORTED)
     }
     expect((await broker.send('After', 'x')).code).toBe(ResponseCode.SUCCESS)

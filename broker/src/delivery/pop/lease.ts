@@ -4,6 +4,15 @@ import type { Timed } from './deadlines.ts'
 /** Most offsets one lease covers. */
 export const SPAN_MAX = 65_535
 
+/** From when and for how long a lease holds. */
+export interface LeaseTime {
+  /** Epoch ms. */
+  readonly popTime: number
+  readonly invisibleMs: number
+  /** It was put aside on purpose: its return does not count as another try. */
+  readonly suspended: boolean
+}
+
 /**
  * One run of queue offsets handed out together, or one message whose time was changed. A bit per offset tells whether it is settled
  * (acknowledged, filtered out, or copied to the retry topic); with up to 32 offsets the object is all there is.
@@ -16,7 +25,6 @@ export class Lease implements Timed {
   /** Epoch ms; with the offset it identifies the lease in receipts. */
   readonly popTime: number
   readonly invisibleMs: number
-  /** It was put aside on purpose: its return does not count as another try. */
   readonly suspended: boolean
   /** Offsets that are not settled. */
   left: number
@@ -30,13 +38,13 @@ export class Lease implements Timed {
   slot = 0
 
   /** All offsets unsettled. */
-  constructor(queue: PopQueue, start: number, span: number, popTime: number, invisibleMs: number, suspended: boolean) {
+  constructor(queue: PopQueue, start: number, span: number, time: LeaseTime) {
     this.queue = queue
     this.start = start
     this.span = span
-    this.popTime = popTime
-    this.invisibleMs = invisibleMs
-    this.suspended = suspended
+    this.popTime = time.popTime
+    this.invisibleMs = time.invisibleMs
+    this.suspended = time.suspended
     this.left = span
     this.#low = span >= 32 ? 0 : -1 << span
     this.#high = span > 32 ? newWords(span) : null

@@ -1,4 +1,4 @@
-import { Lease } from './lease.ts'
+import { Lease, type LeaseTime } from './lease.ts'
 
 /** In-flight messages, of all queues together. */
 export interface InFlight {
@@ -50,9 +50,10 @@ export class PopQueue {
     return head === undefined ? this.next : head.firstOpen(head.start)
   }
 
-  /** Leases `span` offsets from `start`, which is `next` or after it. `offsets`: the ones that are handed out; absent: all. */
-  handOut(start: number, span: number, popTime: number, invisibleMs: number, offsets?: readonly number[]): Lease {
-    const lease = new Lease(this, start, span, popTime, invisibleMs, false)
+  /** Leases the `span` offsets from `next`. `offsets`: the ones that are handed out; absent: all. */
+  handOut(span: number, time: LeaseTime, offsets?: readonly number[]): Lease {
+    const start = this.next
+    const lease = new Lease(this, start, span, time)
     if (offsets !== undefined && offsets.length < span) {
       let at = 0
       for (let offset = start; offset < start + span; offset++) {
@@ -108,16 +109,10 @@ export class PopQueue {
   }
 
   /** Gives a message a lease of its own; undefined when there is nothing to lease. */
-  move(
-    offset: number,
-    popTime: number,
-    invisibleMs: number,
-    suspended: boolean,
-    released: (lease: Lease) => void,
-  ): Lease | undefined {
+  move(offset: number, time: LeaseTime, released: (lease: Lease) => void): Lease | undefined {
     const holder = this.holderOf(offset)
     if (holder === undefined) return undefined
-    const lease = new Lease(this, offset, 1, popTime, invisibleMs, suspended)
+    const lease = new Lease(this, offset, 1, time)
     if (this.#moved.has(offset)) released(holder)
     this.#moved.set(offset, lease)
     return lease

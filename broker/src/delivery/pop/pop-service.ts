@@ -5,7 +5,8 @@ import type { Store } from '../../store/types.ts'
 import { Deadlines } from './deadlines.ts'
 import { PopJournal } from './journal.ts'
 import { RecordKind, type RecordWriter } from './journal-records.ts'
-import type { Lease } from './lease.ts'
+import type { Lease, LeaseTime } from './lease.ts'
+import { OrderQueues } from './order-queues.ts'
 import type { PopQueue } from './pop-queue.ts'
 import { RestoreReader } from './restore.ts'
 import { Reviver, type ReviverOptions } from './reviver.ts'
@@ -38,7 +39,8 @@ export class PopService {
   readonly #reviver: Reviver
   #journal!: PopJournal
   #states!: PopStates
-  #onRoom: (queue: PopQueue) => void = () => undefined
+  #orders!: OrderQueues
+  #onRoom: (group: string, topic: string) => void = () => undefined
   #onCopied: (retryTopic: string) => void = () => undefined
 
   /** Reads the journal; leases go on with the time they have left by the wall clock. */
@@ -68,8 +70,13 @@ export class PopService {
     return this.#journal.failure
   }
 
-  /** Told of a queue that has room again after a pop found it full. */
-  onRoom(listener: (queue: PopQueue) => void): void {
+  /** Queues consumed in order. */
+  get orders(): OrderQueues {
+    return this.#orders
+  }
+
+  /** Told of a queue that can be popped again after a pop found it full, or blocked by a batch before it. */
+  onRoom(listener: (group: string, topic: string) => void): void {
     this.#onRoom = listener
   }
 
@@ -118,10 +125,10 @@ export class PopService {
   }
 
   /** Leases the messages `offsets`, which lie in the `span` offsets from `queue.next`; the others of these are done with. */
-  handOut(queue: PopQueue, span: number, popTime: number, invisibleMs: number, offsets: readonly number[]): Lease {
-    const lease = queue.handOut(queue.next, span, popTime, invisibleMs, offsets)
+  handOut(queue: PopQueue, span: number, time: LeaseTime, offsets: readonly number[]): Lease {
+    const lease = queue.handOut(span, time, offsets)
     this.#journal.records.run(queue.number, lease)
-    this.#deadlines.add(lease, invisibleMs)
+    this.#deadlines.add(lease, time.invisibleMs)
     this.#commit(queue)
     return lease
   }
@@ -173,13 +180,13 @@ export class PopService {
   }
 
   /** Gives a message another time from now on; false when no live lease of that time holds it. */
-  changeTime(queue: PopQueue, offset: number, popTime: number, change: TimeChange): boolean {
+  changeTime(queue: PopQueue, offset: number, popTime: number, time: LeaseTime): boolean {
     const holder = queue.holderOf(offset)
     if (holder === undefined || holder.ended || holder.popTime !== popTime) return false
-    const lease = queue.move(offset, change.popTime, change.invisibleMs, change.suspended, this.#released)!
+    const lease = queue.move(offset, time, this.#released)!
     this.#journal.records.moved(queue.number, lease)
-    if (change.invisibleMs <= 0) this.#ended(lease)
-    else this.#deadlines.add(lease, change.invisibleMs)
+    if (time.invisibleMs <= 0) this.#ended(lease)
+    else this.#deadlines.add(lease, time.invisibleMs)
     return true
   }
 
@@ -192,6 +199,7 @@ export class PopService {
       this.#journal.records.gone(queue.number)
       this.#states.remove(queue)
     }
+    this.#orders.tidy()
     await this.#journal.written()
     await this.#journal.sync()
   }
@@ -199,6 +207,7 @@ export class PopService {
   /** No lease ends any more. */
   stop(): void {
     this.#deadlines.close()
+    this.#orders.stop()
     this.#reviver.close()
   }
 
@@ -224,7 +233,7 @@ export class PopService {
   #roomAgain(queue: PopQueue): void {
     if (!queue.starved) return
     queue.starved = false
-    this.#onRoom(queue)
+    this.#onRoom(queue.group, queue.topic)
   }
 
   #commit(queue: PopQueue): void {
@@ -275,6 +284,15 @@ export class PopService {
     )
     this.#journal = journal
     this.#states = reader.states
+    this.#orders = new OrderQueues(
+      {
+        clock,
+        offsets: this.#options.offsets,
+        records: () => journal.records,
+        onFree: (group, topic) => this.#onRoom(group, topic),
+      },
+      reader.orders.values(),
+    )
     const now = clock.now()
     for (const queue of [...this.#states.all()]) {
       if (!this.#reconcile(queue, reader.cleanStop)) continue
@@ -324,12 +342,6 @@ export class PopService {
       for (const lease of queue.moved()) into.moved(queue.number, lease)
       into.offset(RecordKind.SKIPPED, queue.number, queue.next)
     }
+    this.#orders.snapshot(into)
   }
-}
-
-export interface TimeChange {
-  /** Epoch ms. */
-  popTime: number
-  invisibleMs: number
-  suspended: boolean
 }

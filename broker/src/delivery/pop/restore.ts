@@ -26,7 +26,7 @@ export class RestoreReader implements RecordReader {
     this.cleanStop = false
     const queue = this.#byNumber.get(number)
     if (queue === undefined || run.start < queue.next || run.span < 1) return
-    const lease = new Lease(queue, run.start, run.span, run.popTime, run.invisibleMs, run.suspended)
+    const lease = new Lease(queue, run.start, run.span, run)
     if (run.words.length > 0) lease.setWords(run.words)
     queue.restore(lease)
   }
@@ -41,7 +41,7 @@ export class RestoreReader implements RecordReader {
 
   moved(number: number, moved: { offset: number; popTime: number; invisibleMs: number; suspended: boolean }): void {
     this.cleanStop = false
-    this.#byNumber.get(number)?.move(moved.offset, moved.popTime, moved.invisibleMs, moved.suspended, nothing)
+    this.#byNumber.get(number)?.move(moved.offset, moved, nothing)
   }
 
   at(number: number, next: number): void {
