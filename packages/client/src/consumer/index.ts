@@ -1,9 +1,9 @@
 import type { Consumer, ConsumerOptions, RunOptions, Signalled } from '../api.ts'
 import type { Channel } from '../channel.ts'
+import { asyncDispose } from '../dispose.ts'
 import { type Duration, durationMs } from '../duration.ts'
 import type { TopicDef } from '../topic.ts'
 import type { Delivered } from './message.ts'
-import type { AnyConsumerOptions } from './options.ts'
 import { type Handler, run } from './run.ts'
 import { Subscription } from './subscription.ts'
 
@@ -15,10 +15,7 @@ export function createConsumer<T extends TopicDef>(
   topics: readonly TopicDef[],
   options: ConsumerOptions<readonly unknown[]> & Signalled,
 ): Consumer<T> {
-  return new TopicConsumer(
-    new Subscription(channel, topics, options),
-    options.signal,
-  ) as unknown as Consumer<T>
+  return new TopicConsumer(new Subscription(channel, topics, options), options.signal) as unknown as Consumer<T>
 }
 
 /** The ways of taking messages; all of them pull. */
@@ -106,7 +103,7 @@ class TopicConsumer {
   }
 
   /** Handlers that run are waited for; what a loop has in hand is given back. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     await this.#subscription.drain(this.#running > 0 ? drainMs : 0)
   }
 

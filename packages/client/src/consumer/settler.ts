@@ -15,7 +15,7 @@ interface Batch {
   readonly ranges: number[]
 }
 
-/** Gathers settlements into ranges: out after 10 ms, or half a window. */
+/** Gathers settlements into ranges: out after 10 ms, or a window of messages. */
 export class Settler {
   link: DeliveryLink
   readonly #sid: number
@@ -34,7 +34,7 @@ export class Settler {
     this.link = link
     this.#sid = sid
     this.#clock = clock
-    this.#flushMessages = Math.max(16, windowMessages >> 1)
+    this.#flushMessages = Math.max(16, windowMessages)
     this.#maxRecentFrames = 2 * windowMessages
   }
 
@@ -81,7 +81,6 @@ export class Settler {
   }
 }
 
- 
 function frameOf(op: number, sid: number, ranges: Ranges, argument: number | null, reason = ''): ClientFrame {
   if (op === Op.ack) return [Kind.ACK, sid, ranges]
   if (op === Op.acked) return [Kind.ACK, sid, ranges, true]

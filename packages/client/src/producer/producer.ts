@@ -12,6 +12,7 @@ import type { ProducerOptions, Receipt, Signalled } from '../api.ts'
 import type { Channel, DeliveryLink, Part, PartReport } from '../channel.ts'
 import { deflate } from '../compress.ts'
 import { report } from '../connection/guard.ts'
+import { asyncDispose } from '../dispose.ts'
 import { durationMs } from '../duration.ts'
 import { BridgeError } from '../errors.ts'
 import { cancelled, withSignal } from '../signals.ts'
@@ -109,7 +110,7 @@ export class TopicProducer implements Part, FlightOwner {
     return this.#channel.span('send', this.#span, () => {
       const batch: Outgoing[] | undefined = options.atomic ? [] : undefined
       const results = Array.from(items, item => this.#send(item.value, item, batch, options.signal))
-      return Promise.all(results.map(result => result.catch((error: BridgeError) => error)))
+      return Promise.all(results.map(result => result.then(undefined, (error: BridgeError) => error as Receipt | BridgeError)))
     })
   }
 
@@ -163,7 +164,7 @@ export class TopicProducer implements Part, FlightOwner {
     return (this.#closing ??= this.#drain(timeoutMs, signal))
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     await this.drain(closeMs)
   }
 
@@ -381,11 +382,12 @@ export class TopicProducer implements Part, FlightOwner {
     }, ms)
   }
 
-  /** A receipt belongs to another turn: what is sent on it need not wait. */
+  /** A receipt belongs to another turn, and makes room. */
   #turnOver(): void {
-    if (!this.#timer || this.#lingerMs > 0) return
-    this.#timer.cancel()
-    this.#timer = undefined
+    if (this.#lingerMs === 0) {
+      this.#timer?.cancel()
+      this.#timer = undefined
+    }
     if (this.#queuedCount > 0) this.#schedule()
   }
 
