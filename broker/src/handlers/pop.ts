@@ -244,12 +244,13 @@ function peek(broker: Broker, request: Command): Reply | Promise<Reply> {
     maxCount: maxMsgNums,
     maxBytes: config.maxTransferBytesOnMessageInMemory,
   })
-  return result instanceof Promise ? result.then(peeked) : peeked(result)
+  return result instanceof Promise ? result.then(read => peeked(read, offset)) : peeked(result, offset)
 }
 
-function peeked(result: GetResult): Reply {
+function peeked(result: GetResult, offset: number): Reply {
   const found = result.status === 'FOUND'
-  const restNum = Math.max(0, result.maxOffset - result.nextOffset)
+  // Those peeked at are left, too.
+  const restNum = Math.max(0, result.maxOffset - offset)
   const ext = popMessageResponse.encode({ popTime: 0, invisibleTime: 0, reviveQid: 0, restNum })
   return {
     code: found ? ResponseCode.SUCCESS : ResponseCode.PULL_NOT_FOUND,
