@@ -12,6 +12,7 @@ import {
 import type { Frame, Ranges, SeekTarget, SubResult, SubSpec } from '@cometmq/protocol'
 import { silentLogger } from '@cometmq/remoting'
 import { createRandom, FakeClock } from '@cometmq/testkit'
+import { expect } from 'vitest'
 import { createSessionsWith } from '../../src/core/sessions.ts'
 import { createQueueNumbers } from '../../src/subscriptions/index.ts'
 import {
@@ -250,3 +251,7 @@ export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text
 
 /** Everything that was ready has run, immediates included. */
 export const turn = (): Promise<void> => new Promise(resolve => setImmediate(() => setImmediate(resolve)))
+
+/** A text that matches, or holds something: typed, unlike vitest's own. */
+export const like = (pattern: RegExp): unknown => expect.stringMatching(pattern)
+export const holding = (part: string): unknown => expect.stringContaining(part)
