@@ -271,7 +271,7 @@ export class TopicProducer implements Part, FlightOwner {
       } catch (error) {
         // Of an atomic batch the others must know.
         item.finish()
-        reject(error)
+        reject(unencodable(error))
       }
     })
   }
@@ -427,17 +427,21 @@ export class TopicProducer implements Part, FlightOwner {
         (!item.batch && bytes + size > frameBytes)
       )
         break
-      if (!this.#fits(run.length + 1, bytes + size)) break
+      if (!item.batch && !this.#fits(run.length + 1, bytes + size, !first)) break
       run.push(item)
       bytes += size
     }
     return run
   }
 
-  #fits(count: number, bytes: number): boolean {
+  /** `whole`: cannot be cut, so that it may exceed our own bounds when nothing else is in flight. */
+  #fits(count: number, bytes: number, whole: boolean): boolean {
     const { maxInFlight, maxBytesInFlight } = this.#options
     if (this.#sentCount + count > this.#limitCount || this.#sentBytes + bytes > this.#limitBytes) return false
-    return this.#flyingCount === 0 || (this.#flyingCount + count <= maxInFlight && this.#flyingBytes + bytes <= maxBytesInFlight)
+    return (
+      (whole && this.#flyingCount === 0) ||
+      (this.#flyingCount + count <= maxInFlight && this.#flyingBytes + bytes <= maxBytesInFlight)
+    )
   }
 
   #outdated(item: Outgoing): boolean {
@@ -464,7 +468,7 @@ export class TopicProducer implements Part, FlightOwner {
 
   #batchFits(batch: readonly Outgoing[]): boolean {
     const bytes = batch.reduce((sum, item) => sum + item.body.length, 0)
-    return batch.every(item => item.state === State.ready) && this.#fits(batch.length, bytes)
+    return batch.every(item => item.state === State.ready) && this.#fits(batch.length, bytes, true)
   }
 
   #launch(run: Outgoing[]): void {
@@ -535,7 +539,7 @@ function refusal([, code, , , , extra]: WireReceipt): BridgeError {
 }
 
 function unencodable(error: unknown): BridgeError {
-  if (error instanceof BridgeError) return error
+  if (BridgeError.is(error)) return error
   return new BridgeError(INVALID, `the payload cannot be encoded: ${error instanceof Error ? error.message : String(error)}`, {
     cause: error,
   })
