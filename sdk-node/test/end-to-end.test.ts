@@ -84,7 +84,7 @@ describe.each(Object.entries(ways))('%s', (way, start) => {
 })
 
 /** Cuts the newest socket as a network does: without a word to the client. */
-function scissors(): { plugin: Plugin; cut(): void } {
+function scissors(): { plugin: Plugin; cut: () => void } {
   let cut = (): void => {}
   const plugin: Plugin = {
     name: 'scissors',

@@ -37,6 +37,6 @@ export class BridgeError<C extends Code = Code> extends Error {
   }
 
   static is<const X extends Code>(error: unknown, ...codes: X[]): error is BridgeError<X> {
-    return error instanceof BridgeError && (codes.length === 0 || (codes as Code[]).includes(error.code))
+    return error instanceof BridgeError && (codes.length === 0 || (codes as Code[]).includes((error as BridgeError).code))
   }
 }

@@ -257,11 +257,16 @@ export class Core implements Channel, DialerHost {
     const renew = async (): Promise<void> => {
       const token = await tokens.fresh(reason)
       if (link !== this.link) return
-      const result = await this.request(rid => [Kind.AUTH, rid, token])
-      tokens.accepted((result as { tokenTtl?: number } | null | undefined)?.tokenTtl)
+      try {
+        const result = await this.request(rid => [Kind.AUTH, rid, token])
+        tokens.accepted((result as { tokenTtl?: number } | null | undefined)?.tokenTtl)
+      } catch (error) {
+        if (BridgeError.is(error, 'COMET_TOKEN_REFUSED', 'COMET_TOKEN_EXPIRED', 'COMET_TOKEN_NOT_YET_VALID'))
+          tokens.forget('rejected')
+      }
     }
-    // The bridge closes the socket at the token's end; the next connection asks again.
-    renew().catch(() => tokens.forget('rejected'))
+    // Without a new one the bridge closes the socket at the token's end, and the next connection asks again.
+    renew().catch(() => undefined)
   }
 
   // For the dialer and sockets

@@ -56,7 +56,7 @@ export class Parts {
   open(slot: Slot): void {
     const link = this.#current()
     const { part } = slot
-    if (!link || this.slots.get(part.id) !== slot) return
+    if (!link || slot.open || this.slots.get(part.id) !== slot) return
     const { pending } = this.#channel
     const rid = this.#channel.nextRid()
     pending.set(rid, {
@@ -91,7 +91,11 @@ export class Parts {
       if (result?.[0] === Kind.OK) this.#opened(slot, slot.open || how === 'cold' ? how : 'none', result[2], link)
       else if (result) this.#refused(slot, errError(result))
     })
-    for (const slot of this.slots.values()) if (!listed.includes(slot)) this.open(slot)
+    for (const slot of this.slots.values()) {
+      if (listed.includes(slot) || (slot.open && how === 'hot')) continue
+      slot.open = false
+      this.open(slot)
+    }
   }
 
   frame(id: number, frame: ServerFrame, line: Line): void {

@@ -22,7 +22,7 @@ export class Urls {
     this.#round = []
   }
 
-  /** To be tried before all others. It counts as one of the list only as long as it works. */
+  /** To be tried before all others. */
   prefer(url: string): void {
     this.#round = [url, ...this.#order().filter(other => other !== url)]
   }
@@ -33,6 +33,10 @@ export class Urls {
       const j = Math.floor(this.#random() * (i + 1))
       ;[order[i], order[j]] = [order[j]!, order[i]!]
     }
-    return this.#last === undefined ? order : [this.#last, ...order.filter(url => url !== this.#last)]
+    const last = this.#last
+    if (last === undefined) return order
+    // One that a GOAWAY brought is forgotten when it stops working.
+    if (!order.includes(last)) this.#last = undefined
+    return [last, ...order.filter(url => url !== last)]
   }
 }

@@ -84,6 +84,27 @@ describe('tokens', () => {
     expect(bridge.sockets).toHaveLength(2)
   })
 
+  it('a refresh that the loss of the socket cut short does not count as a rejection', async () => {
+    const signals: AbortSignal[] = []
+    const { bridge, core, reasons } = authed((_reason, signal, call) => {
+      signals.push(signal)
+      if (call === 3) throw new Error('down')
+      return call === 2 ? new Promise(() => undefined) : `token ${call}`
+    })
+    await settle()
+    bridge.socket.accept()
+    bridge.socket.welcome({ tokenTtl: 5_000 })
+    bridge.socket.give([Kind.AUTHREQ, 'expiring', 5_000])
+    await settle()
+    bridge.socket.cut()
+    expect(signals[1]!.aborted).toBe(true)
+    await bridge.clock.advanceAsync(125)
+    await bridge.clock.advanceAsync(250)
+    expect(reasons).toEqual(['connect', 'refresh', 'refresh', 'refresh'])
+    expect(core.state.type).toBe('connecting')
+    expect(bridge.sockets).toHaveLength(2)
+  })
+
   it('expired at HELLO: asked for with "rejected", then tried again', async () => {
     const { bridge, core, reasons } = authed((_reason, _signal, call) => `token ${call}`)
     await settle()

@@ -1,5 +1,5 @@
 import { Kind } from '@cometmq/protocol'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { BridgeError } from '../../src/errors.ts'
 import { open, setUp } from '../support/core.ts'
 import { settle } from '../support/scripted-bridge.ts'
@@ -230,19 +230,20 @@ describe('a bridge that misbehaves', () => {
     expect(core.state.type).toBe('open')
   })
 
-  it('survives exceptions of parts and observers', () => {
+  it('survives exceptions of parts and observers, which are reported', () => {
+    const reported = vi.spyOn(console, 'error').mockImplementation(() => undefined)
     const { bridge, core, part } = setUp({
       observers: [
         {
           state: () => {
-            throw new Error('observer, reported on purpose')
+            throw new Error('observer')
           },
         },
       ],
     })
     const bad = part()
     bad.whenOpened = () => {
-      throw new Error('part, reported on purpose')
+      throw new Error('part')
     }
     const good = part()
     core.attach(bad)
@@ -251,6 +252,8 @@ describe('a bridge that misbehaves', () => {
     bridge.socket.welcome()
     expect(good.log).toEqual(['new'])
     expect(core.state.type).toBe('open')
+    expect(reported.mock.calls.map(([error]) => (error as Error).message)).toEqual(['observer', 'observer', 'part'])
+    reported.mockRestore()
   })
 
   it('gives up waiting for WELCOME after 10 s and tries again', () => {

@@ -307,6 +307,34 @@ describe('moving to another node', () => {
     expect(bridge.sockets).toHaveLength(3)
   })
 
+  it('a part that came while the new socket greeted is opened there too', () => {
+    const { bridge, core, part } = open()
+    const old = bridge.socket
+    old.give([Kind.GOAWAY, 4001, 30_000, 'ws://b', 0])
+    bridge.clock.advance(0)
+    bridge.socket.accept()
+    const between = part()
+    core.attach(between)
+    old.give([Kind.OK, old.of(Kind.POPEN)[0]![1], { limit: [1, 1] }])
+    bridge.socket.welcome({ resumed: 1 })
+    const popen = bridge.socket.of(Kind.POPEN)
+    expect(popen).toHaveLength(1)
+    bridge.socket.give([Kind.OK, popen[0]![1], { limit: [1, 1] }])
+    expect(between.log).toEqual(['new', 'none'])
+  })
+
+  it('the address of a GOAWAY is forgotten when it does not work any more', () => {
+    const { bridge } = moving(1)
+    bridge.socket.cut()
+    const tried: string[] = []
+    for (let i = 0; i < 4; i++) {
+      bridge.clock.advance(5_000)
+      tried.push(bridge.socket.url)
+      bridge.socket.cut()
+    }
+    expect(tried).toEqual(['ws://b', 'ws://a', 'ws://a', 'ws://a'])
+  })
+
   it('closing closes both', () => {
     const { bridge, core, old } = moving(1)
     core.end()
