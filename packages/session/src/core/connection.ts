@@ -1,8 +1,9 @@
 import { checkClientFrame, type ClientFrame, CloseCode, type HelloFrame, Kind, ProtocolError } from '@cometmq/protocol'
 import type { ClientContext, ClientEnd, ClientLink } from '../link.ts'
 import { closeReason, errFrame, type Fault } from './errors.ts'
-import { frameOverheadBytes, maxEarlyBytes, maxEarlyFrames } from './limits.ts'
+import { maxEarlyBytes, maxEarlyFrames } from './limits.ts'
 import type { Session } from './session.ts'
+import { bytesOf } from './session-rates.ts'
 import type { Shared } from './shared.ts'
 
 export interface ConnectionEvents {
@@ -45,6 +46,7 @@ export class Connection implements ClientEnd {
     try {
       const frame = checkClientFrame(value)
       if (frame !== null) this.#take(frame)
+      else if (this.#state === 'open') this.session!.ignored()
     } catch (error) {
       this.#failed(error)
     }
@@ -101,7 +103,7 @@ export class Connection implements ClientEnd {
   }
 
   #keep(frame: ClientFrame): void {
-    this.#earlyBytes += earlyBytesOf(frame)
+    this.#earlyBytes += bytesOf(frame)
     if (this.#early.length >= maxEarlyFrames || this.#earlyBytes > maxEarlyBytes) {
       const text = `more than ${maxEarlyFrames} frames or ${maxEarlyBytes} bytes before WELCOME`
       return this.end(CloseCode.OVERLOADED, closeReason(42990, text))
@@ -129,12 +131,6 @@ export class Connection implements ClientEnd {
     if (this.session?.connection === this) this.session.detach()
     this.#events.ended(this)
   }
-}
-
-function earlyBytesOf(frame: ClientFrame): number {
-  if (frame[0] === Kind.SEND) return frame[5].length + frameOverheadBytes
-  if (frame[0] !== Kind.SENDB) return frameOverheadBytes
-  return frame[4].reduce((bytes, entry) => bytes + entry[1].length + frameOverheadBytes, frameOverheadBytes)
 }
 
 const textOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error))

@@ -114,6 +114,8 @@ export class Publishing implements RunOwner {
     const [, rid, pid, flags, entries] = frame
     const count = entries.length
     if (count === 0) return
+    // No window is that large; nothing is looked at or answered one by one.
+    if (count > this.#host.shared.limits.publishWindowMessages) return this.#overrun(pid)
     const producer = this.#producers.get(pid)
     const oneway = (flags & Flag.oneway) !== 0
     if (!producer) return this.#noProducer(rid, count, pid, oneway)
@@ -256,9 +258,13 @@ export class Publishing implements RunOwner {
       this.#host.shared.counters.messagesIn += count
       return true
     }
-    const text = `producer ${producer.pid} sent more than PLIMIT allows`
-    this.#host.disconnect(CloseCode.LIMIT_OVERRUN, closeReason(42991, text))
+    this.#overrun(producer.pid)
     return false
+  }
+
+  #overrun(pid: number): void {
+    const text = `producer ${pid} sent more than PLIMIT allows`
+    this.#host.disconnect(CloseCode.LIMIT_OVERRUN, closeReason(42991, text))
   }
 
   #rules(producer: SessionProducer): MessageRules {

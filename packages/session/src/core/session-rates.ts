@@ -27,9 +27,9 @@ export class SessionRates {
   }
 
   /** Undefined: within its rate. */
-  take(frame: ClientFrame, now: number): { waitMs: number; banned: boolean; fault: Fault | undefined } | undefined {
+  take(size: number, now: number): { waitMs: number; banned: boolean; fault: Fault | undefined } | undefined {
     const frames = this.#frames.take(1, now)
-    const bytes = this.#bytes.take(bytesOf(frame), now)
+    const bytes = this.#bytes.take(size, now)
     const debt = Math.max(frames, bytes)
     if (debt === 0) return undefined
     const waitMs = Math.max(this.#frames.waitMs, this.#bytes.waitMs)
@@ -44,7 +44,8 @@ const tooFast = (retryAfter: number): Fault => ({
   retryAfter,
 })
 
-function bytesOf(frame: ClientFrame): number {
+/** About what it is on the wire: its bodies, and 64 bytes for each. */
+export function bytesOf(frame: ClientFrame): number {
   if (frame[0] === Kind.SEND) return frame[5].length + frameOverheadBytes
   if (frame[0] !== Kind.SENDB) return frameOverheadBytes
   let bytes = frameOverheadBytes

@@ -16,13 +16,13 @@ import { verifyAgain } from './auth.ts'
 import type { Connection } from './connection.ts'
 import { control } from './control.ts'
 import { closeReason, errFrame, type Fault, faultOf, refuse } from './errors.ts'
-import { openMs, renewTokenMs } from './limits.ts'
+import { frameOverheadBytes, openMs, renewTokenMs } from './limits.ts'
 import { Liveness } from './liveness.ts'
 import { Publishing } from './publishing.ts'
 import { Requests } from './requests.ts'
 import { sealToken } from './resume-token.ts'
 import { Rids } from './rids.ts'
-import { SessionRates } from './session-rates.ts'
+import { bytesOf, SessionRates } from './session-rates.ts'
 import type { SessionHost, Shared } from './shared.ts'
 import { scopeLost, Subs } from './subs.ts'
 import { TokenWatch } from './token-watch.ts'
@@ -203,7 +203,7 @@ export class Session implements SessionHost {
 
   frame(frame: ClientFrame): void {
     this.heardAt = this.shared.clock.monotonic()
-    const over = this.#rates.take(frame, this.heardAt)
+    const over = this.#rates.take(bytesOf(frame), this.heardAt)
     if (over !== undefined && this.#tooFast(over.waitMs, over.banned)) return
     switch (frame[0]) {
       case Kind.SEND:
@@ -228,11 +228,19 @@ export class Session implements SessionHost {
         return this.#bye(frame[1])
       case Kind.AUTH:
         this.#position++
+        if (over?.fault) return this.requests.refuse(frame[1], over.fault)
         return this.requests.begin(frame[1], { run: () => this.#refresh(frame[2]) })
       default:
         this.#position++
         return control(this, frame, over?.fault)
     }
+  }
+
+  /** A frame of a newer kind: nothing but a sign of life, that counts in the rate. */
+  ignored(): void {
+    this.heardAt = this.shared.clock.monotonic()
+    const over = this.#rates.take(frameOverheadBytes, this.heardAt)
+    if (over) this.#tooFast(over.waitMs, over.banned)
   }
 
   drained(): void {

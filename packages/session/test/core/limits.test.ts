@@ -137,6 +137,14 @@ describe('rates', () => {
     expect(client.closed?.code).toBe(4507)
   })
 
+  it('frames of kinds that are ignored count as well', async () => {
+    const { client } = await opened(limits)
+    for (let n = 0; n < 50; n++) client.raw([200, n])
+    expect(client.pauses.length).toBe(40)
+    client.raw([200])
+    expect(client.closed?.code).toBe(4507)
+  })
+
   it('a token may say another rate', async () => {
     const { client } = await opened(limits, {}, { framesPerSecond: 1_000 })
     for (let n = 0; n < 2_000; n++) client.send([Kind.PING, n])

@@ -268,6 +268,13 @@ describe('the window', () => {
     expect(client.closed).toMatchObject({ code: 4506, reason: like(/^42991 /) })
   })
 
+  it('a batch larger than any window, even of an unknown producer, is not answered one by one', async () => {
+    const { client } = await opened(window)
+    client.send([Kind.SENDB, client.rid(9), 7, 0, entries(...'abcdefghi')])
+    expect(client.closed?.code).toBe(4506)
+    expect(client.all(Kind.RECEIPT)).toEqual([])
+  })
+
   it('a byte too many, too', async () => {
     const { client } = await opened(window)
     client.send([Kind.SEND, client.rid(), 1, 0, {}, new Uint8Array(1_000)])
