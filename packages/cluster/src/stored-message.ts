@@ -10,6 +10,8 @@ import {
   readInt32,
   readInt64,
   recordMagic,
+  recordPhysicalOffset,
+  recordStoreTimestamp,
   MAGIC_V2,
   SysFlag,
 } from '@cometmq/remoting'
@@ -19,42 +21,32 @@ import { type StoredMessage } from './streaming.ts'
 const v4HostBytes = 8
 const v6HostBytes = 20
 
-/** One record of an answer; strings and the body are made when they are asked for. */
+/** One record of an answer; what is not needed for every message is read when it is asked for. */
 export class Stored implements StoredMessage {
   readonly topic: string
   readonly queueId: number
   readonly queueOffset: number
-  readonly bornTimestamp: number
-  readonly storeTimestamp: number
   reconsumeTimes: number
-  readonly flag: number
   readonly compression: 'none' | 'zlib'
-  readonly physicalOffset: number
   private readonly bytes: Buffer
   private readonly base: number
   private readonly bodyAt: number
   private readonly propertiesAt: number
-  private readonly end: number
   private text: string | undefined = undefined
   private content: Uint8Array | undefined = undefined
 
   /** The record at `base`, which was checked. `topic` is that of the record. */
   constructor(bytes: Buffer, base: number, topic: string, propertiesAt: number) {
     const sysFlag = readInt32(bytes, base + 36)
-    const storeTimeAt = base + 48 + ((sysFlag & SysFlag.BORN_HOST_V6) === 0 ? v4HostBytes : v6HostBytes)
+    const bodyAt = bodyStart(bytes, base)
     this.bytes = bytes
     this.base = base
-    this.bodyAt = bodyStart(bytes, base)
+    this.bodyAt = bodyAt
     this.propertiesAt = propertiesAt
-    this.end = base + readInt32(bytes, base)
     this.topic = topic
     this.queueId = readInt32(bytes, base + 12)
-    this.flag = readInt32(bytes, base + 16)
     this.queueOffset = readInt64(bytes, base + 20)
-    this.physicalOffset = readInt64(bytes, base + 28)
-    this.bornTimestamp = readInt64(bytes, base + 40)
-    this.storeTimestamp = readInt64(bytes, storeTimeAt)
-    this.reconsumeTimes = readInt32(bytes, this.bodyAt - 16)
+    this.reconsumeTimes = readInt32(bytes, bodyAt - 16)
     this.compression = 'none'
     if ((sysFlag & SysFlag.COMPRESSED) !== 0) {
       if (compressionTypeOf(sysFlag) === 'ZLIB') this.compression = 'zlib'
@@ -62,12 +54,28 @@ export class Stored implements StoredMessage {
     }
   }
 
+  get flag(): number {
+    return readInt32(this.bytes, this.base + 16)
+  }
+
+  get physicalOffset(): number {
+    return recordPhysicalOffset(this.bytes, this.base)
+  }
+
+  get bornTimestamp(): number {
+    return readInt64(this.bytes, this.base + 40)
+  }
+
+  get storeTimestamp(): number {
+    return recordStoreTimestamp(this.bytes, this.base)
+  }
+
   get msgId(): string {
     return getProperty(this.properties, PropertyKey.UNIQ_KEY) ?? this.offsetMsgId
   }
 
   get properties(): string {
-    return (this.text ??= this.bytes.toString('utf8', this.propertiesAt, this.end))
+    return (this.text ??= this.bytes.toString('utf8', this.propertiesAt, this.base + readInt32(this.bytes, this.base)))
   }
 
   get body(): Uint8Array {

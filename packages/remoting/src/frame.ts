@@ -57,7 +57,7 @@ export class FrameReader {
     if (available === 0) return false
     const whole = this.#frameBytes(chunk, at, available)
     if (whole === 0 || whole > available) {
-      this.#gather(Math.min(available, whole === 0 ? PREFIX_BYTES : whole))
+      this.#gather(Math.min(available, whole === 0 ? PREFIX_BYTES : whole), whole === 0 ? Infinity : whole)
       return false
     }
     this.#position = at + whole
@@ -88,14 +88,12 @@ export class FrameReader {
     }
   }
 
-  /** Moves up to `wanted` bytes from the chunk to the gathered ones. */
+  /** Moves up to `wanted` bytes from the chunk to the gathered ones. `limit`: size of the whole frame, when it is known. */
   #gather(wanted: number, limit = Infinity): void {
     const count = Math.min(wanted, this.#chunk.length - this.#position)
     const needed = this.#gatheredBytes + count
     if (this.#gathered === null || this.#gathered.length < needed) {
-      const grown = Buffer.allocUnsafeSlow(
-        Math.min(Math.max(needed, 2 * (this.#gathered?.length ?? 0), FIRST_GATHER_BYTES), Math.max(limit, needed)),
-      )
+      const grown = Buffer.allocUnsafeSlow(this.#roomFor(needed, limit))
       this.#gathered?.copy(grown, 0, 0, this.#gatheredBytes)
       this.#gathered = grown
     }
@@ -106,6 +104,12 @@ export class FrameReader {
       this.#chunk = NO_BYTES
       this.#position = 0
     }
+  }
+
+  /** The whole frame once an eighth of it is there; until then what is needed, doubled: announcing a length alone takes no memory. */
+  #roomFor(needed: number, limit: number): number {
+    if (limit <= needed * 8) return Math.max(limit, needed)
+    return Math.min(Math.max(needed, 2 * (this.#gathered?.length ?? 0), FIRST_GATHER_BYTES), Math.max(limit, needed))
   }
 
   /** Size of the frame at `at`, its length word included; 0 while its prefix is incomplete. */

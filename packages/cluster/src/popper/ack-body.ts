@@ -16,8 +16,9 @@ export class AckBody {
   #last: AckEntry | undefined
   readonly #entries = new Map<string, AckEntry>()
 
-  get entries(): number {
-    return this.#entries.size
+  /** Undefined: it is empty. */
+  get first(): PopReceipt | undefined {
+    return this.#last?.first
   }
 
   /** The receipt's offset lies within `maxBits` behind its start. */

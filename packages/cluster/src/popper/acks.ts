@@ -1,6 +1,6 @@
 import { ackMessageRequest, type Flushable, flushLater, RequestCode, ResponseCode } from '@cometmq/remoting'
 import { type Calls, errorOfAnswer } from '../calls.ts'
-import { ClusterError } from '../errors.ts'
+import { ClusterError, refused } from '../errors.ts'
 import { type PopReceipt } from '../streaming.ts'
 import { AckBody, maxBits } from './ack-body.ts'
 import { extraInfo, realTopic } from './receipts.ts'
@@ -17,19 +17,25 @@ interface AckCall {
   readonly done: (failed: readonly FailedAck[]) => void
 }
 
-/** What waits for one broker. A row across the arrays is one receipt. */
+/** Receipts of one call for one broker. */
+interface Part {
+  readonly call: AckCall
+  readonly receipts: readonly PopReceipt[]
+}
+
+/** What waits for one broker. */
 class BrokerAcks {
-  receipts: PopReceipt[] = []
-  calls: AckCall[] = []
+  readonly parts: Part[] = []
   unanswered = 0
   /** It answered that it does not know BATCH_ACK. */
   singly = false
 }
 
 const maxReceiptsPerRequest = 4_096
+const maxWaitingReceipts = 1_000_000
 /** While these are out, acks gather. */
 const maxUnanswered = 2
-const maxUnansweredSingles = 64
+const maxSinglesAtOnce = 64
 const timeoutMs = 3_000
 const maxBrokers = 4_096
 
@@ -38,6 +44,7 @@ export class Acks implements Flushable {
   readonly #calls: Calls
   readonly #addressOf: (receipt: PopReceipt) => Promise<string>
   readonly #brokers = new Map<string, BrokerAcks>()
+  #waiting = 0
   #scheduled = false
 
   constructor(calls: Calls, addressOf: (receipt: PopReceipt) => Promise<string>) {
@@ -47,14 +54,19 @@ export class Acks implements Flushable {
 
   ack(receipts: readonly PopReceipt[]): Promise<readonly FailedAck[]> {
     if (receipts.length === 0) return Promise.resolve([])
+    if (this.#waiting + receipts.length > maxWaitingReceipts) {
+      const error = refused('E_OVERLOADED', 'acknowledgements refused', `${this.#waiting} are not answered yet`)
+      return Promise.resolve(receipts.map(receipt => ({ receipt, error })))
+    }
+    this.#waiting += receipts.length
     return new Promise(done => {
       const call: AckCall = { left: receipts.length, failed: [], done }
-      let name: string | undefined
-      let broker: BrokerAcks | undefined
-      for (const receipt of receipts) {
-        if (broker === undefined || name !== receipt.brokerName) broker = this.#broker((name = receipt.brokerName))
-        broker.receipts.push(receipt)
-        broker.calls.push(call)
+      for (let from = 0; from < receipts.length;) {
+        const { brokerName } = receipts[from]!
+        let end = from + 1
+        while (end < receipts.length && end - from < maxReceiptsPerRequest && receipts[end]!.brokerName === brokerName) end++
+        this.#broker(brokerName).parts.push({ call, receipts: receipts.slice(from, end) })
+        from = end
       }
       this.#soon()
     })
@@ -75,44 +87,50 @@ export class Acks implements Flushable {
     let broker = this.#brokers.get(name)
     if (broker === undefined) {
       if (this.#brokers.size >= maxBrokers)
-        for (const [other, { unanswered, receipts }] of this.#brokers)
-          if (unanswered === 0 && receipts.length === 0) this.#brokers.delete(other)
+        for (const [other, { parts, unanswered }] of this.#brokers)
+          if (unanswered === 0 && parts.length === 0) this.#brokers.delete(other)
       this.#brokers.set(name, (broker = new BrokerAcks()))
     }
     return broker
   }
 
   #pump(name: string, broker: BrokerAcks): void {
-    while (broker.receipts.length > 0 && broker.unanswered < (broker.singly ? maxUnansweredSingles : maxUnanswered)) {
-      const count = broker.singly ? 1 : Math.min(maxReceiptsPerRequest, broker.receipts.length)
-      const all = count === broker.receipts.length
-      const receipts = all ? broker.receipts : broker.receipts.slice(0, count)
-      const calls = all ? broker.calls : broker.calls.slice(0, count)
-      broker.receipts = all ? [] : broker.receipts.slice(count)
-      broker.calls = all ? [] : broker.calls.slice(count)
+    while (broker.parts.length > 0 && broker.unanswered < maxUnanswered) {
+      const parts = takeParts(broker.parts)
       broker.unanswered++
-      void this.#send(name, broker, receipts, calls).finally(() => {
+      void this.#send(name, broker, parts).finally(() => {
         broker.unanswered--
+        for (const { receipts } of parts) this.#waiting -= receipts.length
         this.#pump(name, broker)
       })
     }
   }
 
-  async #send(name: string, broker: BrokerAcks, receipts: PopReceipt[], calls: AckCall[]): Promise<void> {
+  async #send(brokerName: string, broker: BrokerAcks, parts: readonly Part[]): Promise<void> {
+    if (broker.singly) return this.#sendSingly(parts)
     const body = new AckBody()
-    const single: number[] = []
-    for (let i = 0; i < receipts.length; i++) {
-      const bit = receipts[i]!.offset - receipts[i]!.startOffset
-      if (broker.singly || bit < 0 || bit >= maxBits) single.push(i)
-      else body.add(receipts[i]!)
+    const batched: Part[] = []
+    const alone: Part[] = []
+    for (const part of parts) {
+      const far = part.receipts.some(isFar)
+      if (far) alone.push({ call: part.call, receipts: part.receipts.filter(isFar) })
+      const near = far ? part.receipts.filter(receipt => !isFar(receipt)) : part.receipts
+      batched.push({ call: part.call, receipts: near })
+      for (let i = 0; i < near.length; i++) body.add(near[i]!)
     }
-    const error = body.entries === 0 ? undefined : await this.#sendBatch(name, receipts[0]!, body)
-    const batchUnknown = error?.brokerCode === ResponseCode.REQUEST_CODE_NOT_SUPPORTED
-    if (batchUnknown) broker.singly = true
-    const alone = new Set(batchUnknown ? receipts.keys() : single)
-    for (let i = 0; i < receipts.length; i++) {
-      const failure = alone.has(i) ? await this.#sendOne(receipts[i]!) : error
-      settle(calls[i]!, receipts[i]!, failure)
+    const error = body.first === undefined ? undefined : await this.#sendBatch(brokerName, body.first, body)
+    broker.singly = error?.brokerCode === ResponseCode.REQUEST_CODE_NOT_SUPPORTED
+    if (broker.singly) await this.#sendSingly(batched)
+    else for (const part of batched) settle(part, error)
+    await this.#sendSingly(alone)
+  }
+
+  /** For brokers that do not know BATCH_ACK, and for messages far behind the start of their run. */
+  async #sendSingly(parts: readonly Part[]): Promise<void> {
+    const singles = parts.flatMap(({ call, receipts }) => receipts.map(receipt => ({ call, receipts: [receipt] })))
+    for (let at = 0; at < singles.length; at += maxSinglesAtOnce) {
+      const some = singles.slice(at, at + maxSinglesAtOnce)
+      await Promise.all(some.map(async single => settle(single, await this.#sendOne(single.receipts[0]!))))
     }
   }
 
@@ -144,7 +162,19 @@ export class Acks implements Flushable {
   }
 }
 
-function settle(call: AckCall, receipt: PopReceipt, error: ClusterError | undefined): void {
-  if (error !== undefined) call.failed.push({ receipt, error })
-  if (--call.left === 0) call.done(call.failed)
+/** As many as fit one request, at least one. */
+function takeParts(waiting: Part[]): Part[] {
+  let count = 0
+  let receipts = 0
+  while (count < waiting.length && (count === 0 || receipts + waiting[count]!.receipts.length <= maxReceiptsPerRequest))
+    receipts += waiting[count++]!.receipts.length
+  return waiting.splice(0, count)
+}
+
+const isFar = ({ offset, startOffset }: PopReceipt): boolean => offset < startOffset || offset - startOffset >= maxBits
+
+function settle({ call, receipts }: Part, error: ClusterError | undefined): void {
+  if (error !== undefined) for (const receipt of receipts) call.failed.push({ receipt, error })
+  call.left -= receipts.length
+  if (call.left === 0) call.done(call.failed)
 }

@@ -12,7 +12,7 @@ import {
   ResponseCode,
 } from '@cometmq/remoting'
 import { type Calls, errorOfAnswer } from '../calls.ts'
-import { ClusterError, refused } from '../errors.ts'
+import { ClusterError, type Outcome, refused } from '../errors.ts'
 import { checkGroup } from '../message.ts'
 import { type Offsets } from '../offsets.ts'
 import { tagSet } from '../puller.ts'
@@ -52,10 +52,12 @@ export class PopClient implements Popper {
   readonly #acks: Acks
   /** Brokers that gave no more than 32 messages a request. */
   readonly #modest = new Set<string>()
+  /** Where brokers were the last time: for settling messages of a topic that has been deleted. */
+  readonly #addresses = new Map<string, string>()
 
   constructor(parts: PopperParts) {
     this.#parts = parts
-    this.#acks = new Acks(parts.calls, receipt => this.#addressOf(receipt.topic, receipt.brokerName))
+    this.#acks = new Acks(parts.calls, receipt => this.#addressForAck(receipt))
   }
 
   async brokersOf(topic: string): Promise<readonly string[]> {
@@ -125,8 +127,9 @@ export class PopClient implements Popper {
     return lagOf(this.#parts, topic, group)
   }
 
-  #ask(options: PopOptions, address: string, maxMessages: number): Promise<Command> {
+  async #ask(options: PopOptions, address: string, maxMessages: number): Promise<Command> {
     const { holdMs } = options
+    if (options.signal?.aborted) throw aborted(options, 'not-executed')
     const request: Request = {
       code: RequestCode.POP_MESSAGE,
       ext: popMessageRequest.encode({
@@ -154,11 +157,9 @@ export class PopClient implements Popper {
   #abortable(asking: Promise<Command>, options: PopOptions, signal: AbortSignal, address: string): Promise<Command> {
     return new Promise((resolve, reject) => {
       const stop = (): void => {
-        const what = whatOf(options)
-        reject(new ClusterError('E_ABORTED', what, { why: 'the caller cancelled it', outcome: 'unknown' }))
+        reject(aborted(options, 'unknown'))
         asking.then(answer => this.#release(options, address, answer)).catch(() => {})
       }
-      if (signal.aborted) return stop()
       signal.addEventListener('abort', stop, { once: true })
       asking.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
     })
@@ -207,9 +208,27 @@ export class PopClient implements Popper {
   async #addressOf(topic: string, brokerName: string): Promise<string> {
     const route = await this.#parts.routes.forReading(topic)
     const address = masterAddress(route.data, brokerName)
-    if (address !== undefined) return address
-    throw refused('E_NO_BROKER', `no master of broker ${brokerName}`, `the route of ${topic} does not list one`)
+    if (address === undefined)
+      throw refused('E_NO_BROKER', `no master of broker ${brokerName}`, `the route of ${topic} does not list one`)
+    if (this.#addresses.get(brokerName) !== address) {
+      if (this.#addresses.size >= maxRememberedBrokers) this.#addresses.clear()
+      this.#addresses.set(brokerName, address)
+    }
+    return address
+  }
+
+  async #addressForAck({ brokerName, topic }: PopReceipt): Promise<string> {
+    try {
+      return await this.#addressOf(topic, brokerName)
+    } catch (error) {
+      const known = this.#addresses.get(brokerName)
+      if (known === undefined) throw error
+      return known
+    }
   }
 }
 
 const whatOf = (options: PopOptions): string => `pop from ${options.topic}/${options.brokerName} for group ${options.group}`
+
+const aborted = (options: PopOptions, outcome: Outcome): ClusterError =>
+  new ClusterError('E_ABORTED', whatOf(options), { why: 'the caller cancelled it', outcome })
