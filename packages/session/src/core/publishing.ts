@@ -220,7 +220,7 @@ export class Publishing implements RunOwner {
   /** Indexes of the entries to execute; undefined: all. What was seen before is answered again. */
   #freshEntries(rid: number, entries: SendbFrame[4], producer: SessionProducer, oneway: boolean): number[] | undefined {
     if (this.#rids.isNew(rid)) {
-      this.#rids.note(rid + entries.length - 1)
+      this.#rids.note(rid, entries.length)
       return undefined
     }
     const fresh: number[] = []
@@ -236,7 +236,7 @@ export class Publishing implements RunOwner {
     }
     const known = producer.known(rid)
     if (known === 'running') return false
-    if (known === undefined && this.#rids.mayBeNew(rid)) return true
+    if (known === undefined && this.#rids.fill(rid)) return true
     if (!oneway) this.#say(known ?? failedReceipt(rid, { code: 40991, text: forgottenText, outcome: 'unknown' }))
     return false
   }
@@ -247,7 +247,7 @@ export class Publishing implements RunOwner {
   }
 
   #noProducer(rid: number, count: number, pid: number, oneway: boolean): void {
-    this.#rids.note(rid + count - 1)
+    this.#rids.note(rid, count)
     if (oneway) return
     const text = `producer ${pid} is not open in this session (never opened, refused, or closed with the token's rights)`
     for (let n = 0; n < count; n++) this.#say(failedReceipt(rid + n, { code: 40091, text, outcome: 'not-executed' }))

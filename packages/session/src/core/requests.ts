@@ -100,7 +100,7 @@ export class Requests {
       return true
     }
     if (this.#running.has(rid)) return true
-    if (work?.repeatable || this.#rids.mayBeNew(rid)) return false
+    if (work?.repeatable || this.#rids.fill(rid)) return false
     this.#host.send(errFrame(rid, { code: 40991, text: forgottenText, outcome: 'unknown' }))
     return true
   }

@@ -137,7 +137,6 @@ export class Session implements SessionHost {
     }
     this.connection = connection
     this.#setPrincipal(principal)
-    this.#rids.attach()
     this.#position = 0
     this.#resumeToken = ''
     this.heardAt = this.saidAt = this.shared.clock.monotonic()

@@ -61,4 +61,89 @@ describe('against our own broker', () => {
     expect(client.all(Kind.RECEIPT)).toHaveLength(1)
     client.cut()
   })
+
+  it('a group gets what was sent, a nack brings it back, an ack ends it', async () => {
+    await broker.cluster.topics.create({ topic: 'work', readQueues: 2, writeQueues: 2 })
+    const client = new ScriptedClient(sessions)
+    await client.hello({
+      producers: [[client.rid(), 1, 'work', { kind: 'normal' }]],
+      subs: [
+        [
+          client.rid(),
+          1,
+          { mode: 'group', group: 'workers', topics: [['work', 0, '*']], start: 'earliest', limit: [64, 1_000_000] },
+        ],
+      ],
+    })
+    const rid = client.rid()
+    client.send([Kind.SEND, rid, 1, Flag.text, { 1: 'A' }, text('job')])
+    const receipt = (await client.receipts(1)).get(rid)!
+    const [, sid, firstSeq, [entry]] = await client.next(Kind.DELIVER)
+    expect([sid, firstSeq]).toEqual([1, 1])
+    // Receipts and deliveries call the queue by the same number.
+    expect(entry!.slice(1, 4)).toEqual([receipt[3], receipt[4], client.messageId(rid)])
+    expect(entry!.slice(5)).toEqual([1, Flag.text, { 1: 'A' }, new Uint8Array(text('job'))])
+    client.send([Kind.NACK, 1, [1, 1], 1_000])
+    const [, , secondSeq, [again]] = await client.next(Kind.DELIVER)
+    expect([secondSeq, again![3], again![5]]).toEqual([2, client.messageId(rid), 2])
+    client.send([Kind.ACK, 1, [2, 2], true])
+    expect(await client.next(Kind.ACKED)).toEqual([Kind.ACKED, 1, [2, 2]])
+    expect((await client.request(unsub => [Kind.UNSUB, unsub, 1, 0]))[0]).toBe(Kind.OK)
+    client.send([Kind.BYE, 0])
+  })
+
+  it('a socket that breaks in the middle of a flood loses nothing and doubles nothing', async () => {
+    await broker.cluster.topics.create({ topic: 'flood', readQueues: 1, writeQueues: 1 })
+    let client = new ScriptedClient(sessions)
+    const producer = (rid: number) => [rid, 1, 'flood', { kind: 'normal' }] as const
+    let { resumeToken } = await client.hello({ producers: [producer(client.rid())] })
+    const unanswered = new Map<number, string>()
+    let sent = 0
+    for (let round = 0; round < 8; round++) {
+      for (; sent < (round + 1) * 20; sent++) {
+        const rid = client.rid()
+        unanswered.set(rid, `m-${sent}`)
+        // Some the socket never carries, whatever comes behind them.
+        if (sent % 5 !== 4) client.send([Kind.SEND, rid, 1, 0, {}, text(`m-${sent}`)])
+      }
+      if (round % 2 === 0) await client.next(Kind.RECEIPT).catch(() => undefined)
+      client.cut()
+      const next = new ScriptedClient(sessions).continueFrom(client)
+      const welcome = await next.hello({ resume: { token: resumeToken, subs: [] }, producers: [producer(next.rid())] })
+      expect(welcome.resumed).toBe(2)
+      resumeToken = welcome.resumeToken
+      client = next
+      for (const [rid, body] of unanswered) client.send([Kind.SEND, rid, 1, 0, {}, text(body)])
+      const receipts = await client.receipts(unanswered.size)
+      for (const [rid, code] of receipts.values()) {
+        expect(code).toBe(0)
+        unanswered.delete(rid)
+      }
+      expect(unanswered.size).toBe(0)
+    }
+    const stored: string[] = []
+    for (const queue of await broker.cluster.topics.queues('flood'))
+      for (let offset = 0; ;) {
+        const result = await broker.cluster.puller({ group: 'readers' }).pull(queue, offset, {})
+        stored.push(...result.messages.map(message => message.body.toString()))
+        if (result.status !== 'found') break
+        offset = result.nextOffset
+      }
+    expect(stored).toHaveLength(160)
+    expect(new Set(stored).size).toBe(160)
+    client.send([Kind.BYE, 0])
+  })
+
+  it('a topic that does not exist', async () => {
+    const client = new ScriptedClient(sessions)
+    await client.hello()
+    const answer = await client.request(rid => [
+      Kind.SUB,
+      rid,
+      1,
+      { mode: 'group', group: 'g', topics: [['nowhere', 0, '']], limit: [1, 1] },
+    ])
+    expect(answer.slice(0, 3)).toEqual([Kind.ERR, 2, 40402])
+    client.cut()
+  })
 })
