@@ -122,7 +122,7 @@ async function tokenOf(secret: Uint8Array, run: string, request: TokenRequest): 
   const now = Math.floor(Date.now() / 1000)
   const rights = {
     pub: request.publish ?? [`${run}-*`],
-    sub: request.subscribe ?? [{ topic: `${run}-*`, group: `${run}-*` }],
+    sub: request.subscribe ?? [{ topic: `${run}-*`, group: '*' }],
     inspect: request.inspect ?? true,
     client: 'server',
     conns: 1000,

@@ -12,6 +12,7 @@ export class CuttingProxy {
   readonly #pairs = new Set<Pair>()
   #refuseUntil = 0
   #frozenUntil = 0
+  #cutting = false
   #cutAfter: { up?: number; down?: number } | null = null
   /** Sockets cut so far. */
   cuts = 0
@@ -87,6 +88,7 @@ export class CuttingProxy {
   }
 
   #pass(chunk: Buffer, to: Socket, direction: 'up' | 'down'): void {
+    if (this.#cutting) return
     const left = this.#cutAfter?.[direction]
     if (left === undefined) {
       to.write(chunk)
@@ -98,11 +100,13 @@ export class CuttingProxy {
       return
     }
     this.#cutAfter = null
+    this.#cutting = true
     // The first part arrives, then the reset: a frame cut in the middle.
     to.write(chunk.subarray(0, left), () => this.#cutAll())
   }
 
   #cutAll(): void {
+    this.#cutting = false
     for (const { client, server } of this.#pairs) {
       client.resetAndDestroy()
       server.resetAndDestroy()

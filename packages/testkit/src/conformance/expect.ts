@@ -3,7 +3,8 @@ import type { Expect, Sdk } from './types.ts'
 const shown = (value: unknown): string => {
   if (value instanceof Uint8Array) return `bytes(${[...value.subarray(0, 32)].join(' ')}${value.length > 32 ? ' …' : ''})`
   if (value instanceof Error) return `${value.name}: ${value.message}`
-  return JSON.stringify(value) ?? String(value)
+  const text = (JSON.stringify(value) as string | undefined) ?? String(value)
+  return text.length > 400 ? `${text.slice(0, 400)}… (${text.length} characters)` : text
 }
 
 function same(a: unknown, b: unknown): boolean {

@@ -57,7 +57,7 @@ interface Setting {
 function contextOf({ sdk, target, name: caseName, signal, opened }: Setting): CaseContext {
   const control = createControl(target.control)
   const expect = createExpect(sdk)
-  const slug = caseName.replace(/[^A-Za-z0-9]+/g, '-').slice(0, 48)
+  const slug = slugOf(caseName)
   const open = <const R extends readonly TopicDef[]>(topics: R, options: Partial<ConnectOptions<R>> = {}): Connection<R> => {
     const connection = sdk.connect<R>({ url: target.url, topics, auth: () => control.token(), ...options })
     opened.push(connection)
@@ -86,4 +86,11 @@ function contextOf({ sdk, target, name: caseName, signal, opened }: Setting): Ca
       }
     },
   }
+}
+
+/** Topics allow 127 characters: the beginning of the name, and a number made of all of it. */
+function slugOf(name: string): string {
+  let hash = 0
+  for (let i = 0; i < name.length; i++) hash = (Math.imul(hash, 31) + name.charCodeAt(i)) >>> 0
+  return `${name.replace(/[^A-Za-z0-9]+/g, '-').slice(0, 40)}-${hash.toString(36)}`
 }

@@ -108,11 +108,11 @@ export const authCases: readonly Case[] = [
   },
   scope('everything of this run', () => ({}), [true, true, true]),
   scope('publish only', name => ({ publish: [name], subscribe: [] }), [true, false, false]),
-  scope('read only, this group', (name, group) => ({ publish: [], subscribe: [{ topic: name, group }] }), [false, true, true]),
+  scope('read only, this group', (name, group) => ({ publish: [], subscribe: [{ topic: name, group }] }), [false, true, false]),
   scope('read only, another group', name => ({ publish: [], subscribe: [{ topic: name, group: 'other' }] }), [
     false,
     false,
-    true,
+    false,
   ]),
   scope('another topic', () => ({ publish: ['other'], subscribe: [{ topic: 'other', group: '*' }] }), [false, false, false]),
   scope('a pattern at the end', name => ({ publish: [`${name.slice(0, -1)}*`], subscribe: [] }), [true, false, false]),

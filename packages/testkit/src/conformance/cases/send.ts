@@ -215,7 +215,7 @@ export const sendCases: readonly Case[] = [
     async run(t) {
       const name = await t.createTopic(t.name('t'))
       const producer = t.open([t.topic(name, { codec: t.text, kind: 'fifo' })]).producer(name)
-      await t.expect.rejects((async () => producer.send('x', {} as never))(), 'COMET_INVALID_ARGUMENT')
+      await t.expect.rejects((async () => producer.send('x', {} as never))(), 'COMET_KIND_MISMATCH')
     },
   },
   {
