@@ -94,7 +94,7 @@ export const brokerKeys = {
     runtime,
     differs: 'own key',
   }),
-  popJournalBytesMax: key(int(64 * 1024, INT_MAX), 64 * 1024 * 1024, 'the pop journal is compacted when it is larger than this', {
+  popJournalBytesMax: key(int(4096, INT_MAX), 64 * 1024 * 1024, 'the pop journal is compacted when it is larger than this', {
     unit: 'bytes',
     differs: 'own key',
   }),
