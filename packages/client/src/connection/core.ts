@@ -211,7 +211,7 @@ export class Core implements Channel, DialerHost {
 
   /** Says good-bye on all sockets; the session is over. */
   #leave(): void {
-    const links = [this.link, this.#dialer.link, ...this.#retired.links]
+    const links = [this.link, ...this.#retired.links]
     if (this.link) this.#requests.markSent()
     this.link = undefined
     this.#dialer.stop()

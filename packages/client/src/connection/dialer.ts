@@ -76,13 +76,16 @@ export class Dialer {
   stop(): void {
     this.#dial++
     this.#timer?.cancel()
+    const { link } = this
     this.#timer = this.link = undefined
     this.#patient = false
     this.tokens.abort()
+    link?.close(CloseCode.NORMAL, '')
   }
 
   welcome(tokenTtl: number | undefined): void {
     this.urls.worked(this.link!.url)
+    this.link = undefined
     this.stop()
     this.#failures = 0
     this.tokens.accepted(tokenTtl)
