@@ -4,7 +4,10 @@ import type { Frame } from '@cometmq/protocol'
 export interface ClientLink {
   /** Unique in this process. */
   readonly id: number
-  /** Frames that are sent in one event-loop turn may go out in one write. Never throws; nothing happens on a closed link. */
+  /**
+   * Frames that are sent in one event-loop turn may go out in one write. Never throws; nothing happens on a closed link. A link that turns
+   * frames into bytes encodes `wireFrame(frame)`: entries that many subscribers get are then encoded once for all of them.
+   */
   send(frame: Frame): void
   /** Bytes handed over and not yet taken by the network. 0 for a link without a socket. */
   readonly bufferedBytes: number

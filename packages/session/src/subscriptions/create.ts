@@ -1,7 +1,10 @@
-import { checkGroup, type Clock, ClusterError, type Logger } from '@cometmq/cluster'
-import { Kind, type SubResult, type SubSpec } from '@cometmq/protocol'
+import { checkGroup, type Clock, type ClusterError, type Logger } from '@cometmq/cluster'
+import { Kind, type SubInfo, type SubResult, type SubSpec } from '@cometmq/protocol'
 import { RefusedError } from '../principal.ts'
 import type { Subscription, SubscriptionHost, Subscriptions } from '../subscription.ts'
+import { BroadcastSubscription, type Place } from './broadcast/broadcast-subscription.ts'
+import { Feeds } from './broadcast/feeds.ts'
+import { startOffset } from './broadcast/start.ts'
 import { expressionOf } from './filter.ts'
 import { GroupSubscription } from './group/group-subscription.ts'
 import { leaseTimes } from './group/lease.ts'
@@ -32,7 +35,9 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     counters: createCounters(),
   }
   const siblings = new Siblings()
+  const feeds = new Feeds(shared)
   const open = new Set<Subscription>()
+  const onClose = (subscription: Subscription): void => void open.delete(subscription)
 
   async function openGroup(host: SubscriptionHost, sid: number, spec: SubSpec): Promise<Opened> {
     const group = spec.group ?? ''
@@ -47,8 +52,8 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     const expressions = spec.topics.map(expressionOf)
     const times = leaseTimes(leaseMs)
     const brokers = await Promise.all(spec.topics.map(([topic]) => shared.popper.brokersOf(topic)))
-    const subscription = new GroupSubscription({ shared, siblings, host, sid, spec, group, expressions, times })
     const info = await groupInfo(shared, spec)
+    const subscription = new GroupSubscription({ shared, siblings, host, sid, spec, group, expressions, times, onClose })
     return {
       subscription,
       result: { leaseMs },
@@ -59,11 +64,33 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     }
   }
 
+  async function openBroadcast(host: SubscriptionHost, sid: number, spec: SubSpec): Promise<Opened> {
+    const expressions = spec.topics.map(expressionOf)
+    const subscription = new BroadcastSubscription({ shared, feeds, host, sid, spec, expressions, onClose })
+    try {
+      const places = await Promise.all(spec.topics.map(([topic], topicIx) => placesOf(topic, topicIx, spec)))
+      return { subscription, result: {}, start: () => subscription.start(places.flat()) }
+    } catch (error) {
+      await subscription.close()
+      throw error
+    }
+  }
+
+  async function placesOf(topic: string, topicIx: number, spec: SubSpec): Promise<Place[]> {
+    const queues = await shared.reader.queuesOf(topic)
+    return Promise.all(
+      queues.map(async queue => {
+        return { queue, topicIx, offset: await startOffset(shared, feeds, queue, spec.start ?? 'latest') }
+      }),
+    )
+  }
+
   return {
     numbers: shared.numbers,
     async open(host, sid, spec) {
       if (spec.topics.length === 0) throw new RefusedError(40000, 'a subscription needs at least one topic')
-      const { subscription, result, start } = await openGroup(host, sid, spec)
+      const { subscription, result, start } =
+        spec.mode === 'group' ? await openGroup(host, sid, spec) : await openBroadcast(host, sid, spec)
       open.add(subscription)
       // After the session has answered SUB.
       setImmediate(start)
@@ -87,7 +114,7 @@ function checkLease(leaseMs: number, { minLeaseMs, maxLeaseMs }: SubscriptionLim
   throw new RefusedError(40015, `a lease of ${leaseMs} ms is not possible; ask for ${minLeaseMs} to ${maxLeaseMs} ms`)
 }
 
-async function groupInfo(shared: Shared, spec: SubSpec): Promise<import('@cometmq/protocol').SubInfo> {
+async function groupInfo(shared: Shared, spec: SubSpec): Promise<SubInfo> {
   const lists = await Promise.all(spec.topics.map(([topic]) => shared.reader.queuesOf(topic)))
   const queues = lists.flat().map(({ topic, brokerName, queueId }) => {
     return [shared.numbers.of(brokerName, queueId), topic, brokerName, queueId, -1] as const

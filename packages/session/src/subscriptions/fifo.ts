@@ -29,6 +29,11 @@ export class Fifo<T> {
     return item
   }
 
+  some(test: (item: T) => boolean): boolean {
+    for (let index = this.#head; index < this.#items.length; index++) if (test(this.#items[index] as T)) return true
+    return false
+  }
+
   /** Takes all items out. */
   drain(): T[] {
     const items = this.#items.slice(this.#head) as T[]

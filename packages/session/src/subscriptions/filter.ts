@@ -22,7 +22,6 @@ export function expressionOf(topic: SubTopic): string {
   for (const tag of tags) {
     if (tag === '') throw illegal(name, 'a tag in it is empty')
     if (tag === '*') throw illegal(name, '* must stand alone')
-    // eslint-disable-next-line no-control-regex
     if (/[|\s\x01\x02]/.test(tag)) throw illegal(name, `${JSON.stringify(tag.slice(0, 40))} is no tag`)
   }
   return [...new Set(tags)].sort().join(' || ')

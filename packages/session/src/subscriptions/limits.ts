@@ -40,8 +40,6 @@ export interface SubscriptionLimits {
   readonly keepBytes: number
   /** `disconnect`: how long nothing may go although something waits, ms. */
   readonly tooSlowMs: number
-  /** `close` waits so long for pops under way, ms. */
-  readonly closeWaitMs: number
 }
 
 export const defaultSubscriptionLimits: SubscriptionLimits = {
@@ -69,5 +67,4 @@ export const defaultSubscriptionLimits: SubscriptionLimits = {
   keepMessages: 1024,
   keepBytes: 256 * 1024,
   tooSlowMs: 10_000,
-  closeWaitMs: 500,
 }

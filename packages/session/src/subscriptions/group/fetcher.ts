@@ -48,13 +48,6 @@ export class Fetcher implements PopOwner {
     for (const loop of this.#loops) loop.close()
   }
 
-  /** Requests that wait at a broker or are on their way. */
-  get running(): number {
-    let running = 0
-    for (const loop of this.#loops) running += loop.running
-    return running
-  }
-
   kick(): void {
     if (this.#target.isFetching) for (const loop of this.#loops) loop.kick()
   }

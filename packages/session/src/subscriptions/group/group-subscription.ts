@@ -20,6 +20,8 @@ export interface GroupOptions {
   readonly sid: number
   readonly spec: SubSpec
   readonly group: string
+  /** It was closed. */
+  readonly onClose: (subscription: Subscription) => void
   /** Tag expressions, by topic. */
   readonly expressions: readonly string[]
   readonly times: LeaseTimes
@@ -398,6 +400,7 @@ export class GroupSubscription implements Subscription, FetchTarget, Sibling {
     this.#closed = true
     this.#leaveSiblings()
     this.#shared.counters.subscriptions--
+    this.#options.onClose(this)
     await this.#held.releaseAll()
   }
 

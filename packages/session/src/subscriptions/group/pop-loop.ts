@@ -54,14 +54,6 @@ export class PopLoop {
     this.brokerName = brokerName
   }
 
-  get running(): number {
-    return this.#running
-  }
-
-  get isClosed(): boolean {
-    return this.#closed
-  }
-
   /** No further requests. What is under way still comes. */
   close(): void {
     this.#closed = true
@@ -82,11 +74,12 @@ export class PopLoop {
   }
 
   async #pop(count: number, first: boolean): Promise<void> {
-    const { popper, limits, clientId } = this.#shared
+    const { clock, popper, limits, clientId } = this.#shared
     const { topic, group, expression, from, ordered, invisibleMs } = this.source
     const average = this.#averageBytes
     this.#running++
     if (ordered) this.#attemptId ??= `${clientId}-${++attempts}`
+    const began = clock.monotonic()
     let messages: PoppedMessage[]
     try {
       messages = await popper.pop({
@@ -115,6 +108,7 @@ export class PopLoop {
       this.#owner.trouble(this, undefined)
     }
     if (messages.length > 0) this.#owner.popped(this, messages)
+    else if (first && clock.monotonic() - began < limits.minBackoffMs) return this.#pause(limits.minBackoffMs)
     this.kick()
   }
 
@@ -138,13 +132,19 @@ export class PopLoop {
       this.#owner.failed(error)
       return
     }
-    const { clock, limits, logger } = this.#shared
+    const { limits, logger } = this.#shared
     this.#parallel = 1
     const pause = Math.min(limits.maxBackoffMs, limits.minBackoffMs * 2 ** Math.min(this.#failures++, 20))
-    this.#pausedUntil = clock.monotonic() + pause
     const why = textOf(error)
     logger.debug('popping failed; it is tried again', { topic: this.source.topic, broker: this.brokerName, pause, why })
     this.#owner.trouble(this, why)
-    clock.setTimeout(() => this.kick(), pause)
+    this.#pause(pause)
+  }
+
+  /** Also after an empty answer that came too soon: a broker that does not hold requests now. */
+  #pause(ms: number): void {
+    const { clock } = this.#shared
+    this.#pausedUntil = clock.monotonic() + ms
+    clock.setTimeout(() => this.kick(), ms)
   }
 }
