@@ -169,6 +169,29 @@ describe('hot resume', () => {
     expect(again.received[0]![0]).toBe(Kind.WELCOME)
   })
 
+  it('nor does the answer to a request that ends in between', async () => {
+    const parts = bench()
+    const { client, token } = await opened(parts)
+    const gates: (() => void)[] = []
+    const gate = () => (parts.cluster.gate = new Promise<void>(resolve => gates.push(resolve)))
+    void gate()
+    const rid = client.rid()
+    client.send([Kind.POPEN, rid, 2, 'orders', { kind: 'normal' }])
+    client.cut()
+    void gate()
+    const again = new ScriptedClient(parts.sessions).continueFrom(client)
+    const producers = [2, 3].map(pid => [again.rid(), pid, 'orders', { kind: 'normal' }] as const)
+    const welcome = again.hello({ resume: { token, subs: [] }, producers })
+    await turn()
+    gates[0]!()
+    await turn()
+    expect(again.received).toEqual([])
+    gates[1]!()
+    expect((await welcome).results.map(frame => frame[0])).toEqual([Kind.OK, Kind.OK])
+    again.send([Kind.POPEN, rid, 2, 'orders', { kind: 'normal' }])
+    expect((await again.answer(rid))[0]).toBe(Kind.OK)
+  })
+
   it('what HELLO does not list any more is closed', async () => {
     const parts = bench()
     const { client, token } = await opened(parts)

@@ -31,6 +31,20 @@ describe('SUB', () => {
     ])
   })
 
+  it('what is ready before the answer is delivered behind it', async () => {
+    const { client, subs } = await opened()
+    let release = (): void => undefined
+    subs.afterwards = new Promise<void>(resolve => (release = resolve))
+    subs.ready = [100]
+    const rid = client.rid()
+    client.send([Kind.SUB, rid, 1, group])
+    await turn()
+    expect(client.received).toHaveLength(1)
+    release()
+    await client.next(Kind.DELIVER)
+    expect(client.received.slice(1).map(frame => frame[0])).toEqual([Kind.OK, Kind.SUBINFO, Kind.DELIVER])
+  })
+
   it.each([
     ['no topics', { ...group, topics: [] }, 40000],
     ['33 topics', { ...group, topics: Array.from({ length: 33 }, (_, n) => [`t-${n}`, 0, ''] as const) }, 40000],

@@ -183,6 +183,9 @@ export class FakeSubscriptions implements Subscriptions {
   readonly opened: FakeSubscription[] = []
   /** Opening waits for this. */
   gate: Promise<void> = Promise.resolve()
+  /** Frames that a new subscription has at once, and what its opening waits for after that. */
+  ready: readonly number[] = []
+  afterwards: Promise<void> = Promise.resolve()
   error: unknown
   result: SubResult = {}
 
@@ -193,6 +196,8 @@ export class FakeSubscriptions implements Subscriptions {
     this.opened.push(subscription)
     // As one may: before the session could answer SUB.
     host.send([41, sid, { state: 'running' }])
+    if (this.ready.length > 0) subscription.arrive(...this.ready)
+    await this.afterwards
     return { subscription, result: this.result }
   }
   stats() {
