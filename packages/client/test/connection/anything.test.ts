@@ -12,6 +12,7 @@ const events = [
   'send',
   'accept',
   'welcome',
+  'greet',
   'answer',
   'cut',
   'close',
