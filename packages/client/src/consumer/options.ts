@@ -71,6 +71,8 @@ function subOf(defs: readonly TopicDef[], found: TopicDef[], item: unknown): Sub
   const def = defs.find(({ name }) => name === topic)
   if (!def) return wrong(`topic ${topic} is not among the topics of this connection`)
   if (tags && sql !== undefined) wrong('give tags or sql, not both')
+  if (tags?.some(tag => !/^[^|\s]+$/.test(tag)))
+    throw new BridgeError(40009, 'a tag must not be empty, nor hold a bar or a blank')
   found.push(def)
   return sql === undefined ? (tags?.length ? [topic, 1, tags.join(' || ')] : [topic, 0, '*']) : [topic, 2, sql]
 }

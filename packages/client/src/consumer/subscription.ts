@@ -162,6 +162,8 @@ export class Subscription implements Part {
   }
 
   async lag({ signal }: Signalled = {}): Promise<{ messages: number; age: number }> {
+    while (!this.#open && !this.#ended && !signal?.aborted) await this.#wait(signal)
+    if (this.#error) throw this.#error
     const result = await this.channel.request(rid => [Kind.QUERY, rid, 'lag', { sid: this.id }], signal)
     const { messages, ageMs } = result as { messages: number; ageMs: number }
     return { messages, age: ageMs }
@@ -206,6 +208,7 @@ export class Subscription implements Part {
       this.#source.settler.repeat()
       if (this.#maxSeq > 0) this.#tellLimit()
     } else this.#begin(link)
+    this.wake()
     if (how !== 'new') this.#emit({ type: 'resumed', how: how === 'hot' ? 'hot' : 'cold', redelivered })
   }
 
@@ -459,16 +462,23 @@ export class Subscription implements Part {
       this.#settled = () => inHand() === 0 && done()
       this.#settled()
     })
-    const lost = inHand()
+    const held = inHand()
+    let lost = held
     for (const source of this.#sources()) source.settler.flush()
     if (this.#open) {
       const left = Math.max(1_000, deadline - channel.clock.monotonic())
-      const gone = channel.request(rid => [Kind.UNSUB, rid, id, 0]).catch(() => undefined)
+      // What is still in hand is given back, too.
+      const gone = channel
+        .request(rid => [Kind.UNSUB, rid, id, 0])
+        .then(
+          () => (lost = 0),
+          () => undefined,
+        )
       await this.#within(left, undefined, done => void gone.then(done))
     }
     this.#end(undefined)
     channel.detach(this)
-    return { flushed: 0, acked: this.#ackedCount - before, released: this.#isGroup ? waiting.length : 0, lost }
+    return { flushed: 0, acked: this.#ackedCount - before, released: (this.#isGroup ? waiting.length : 0) + held - lost, lost }
   }
 
   /** Until `begin` calls back, the time is over, or the signal fires. */

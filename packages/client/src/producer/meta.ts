@@ -30,7 +30,7 @@ export function metaOf({ name, kind, tags }: TopicDef, options: AnySend | undefi
   const meta: Record<number, NonNullable<Meta[number]>> = {}
   if (tag !== undefined) {
     if (tags.length > 0 && !tags.includes(tag)) fail(40003, `topic ${name} has the tags ${tags.join(', ')}, not ${tag}`)
-    meta[1] = text(tag, 'tag', 40003)
+    if (/[|\s]/.test((meta[1] = text(tag, 'tag', 40003)))) fail(40003, `a tag must not hold a bar or a blank: "${tag}"`)
   }
   if (keys !== undefined && keys.length > 0) {
     for (const key of keys) if (/\s/.test(text(key, 'key', 40004))) fail(40004, `keys must not hold blanks: "${key}"`)

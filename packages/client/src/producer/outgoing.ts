@@ -44,10 +44,8 @@ export interface FlightOwner {
   readonly repeats: boolean
   settle(item: Outgoing, receipt: WireReceipt | undefined, error?: BridgeError): void
   pend(flight: Flight): void
-  /** The frame goes out. */
-  count(flight: Flight): void
-  /** The bridge may not have counted this flight's first transmission. */
-  isUncounted(flight: Flight): boolean
+  /** Before they go again; false: they wait in the queue instead. */
+  repeat(flight: Flight, resumed: 'hot' | 'cold' | 'none'): boolean
 }
 
 /** The messages of one SEND or SENDB, under consecutive request ids. */
@@ -94,8 +92,7 @@ export class Flight implements Pending {
     this.rid += from
     this.items = this.items.slice(from, end)
     if (resumed !== 'hot') this.flags |= Flag.resent
-    if (resumed !== 'hot' || this.owner.isUncounted(this)) this.owner.count(this)
-    return this.frame()
+    return this.owner.repeat(this, resumed) ? this.frame() : undefined
   }
 
   frame(): ClientFrame {

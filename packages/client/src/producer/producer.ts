@@ -10,16 +10,16 @@ import {
 } from '@cometmq/protocol'
 import type { ProducerOptions, Receipt, Signalled } from '../api.ts'
 import type { Channel, DeliveryLink, Part, PartReport } from '../channel.ts'
-import { deflate } from '../compress.ts'
 import { report } from '../connection/guard.ts'
 import { asyncDispose } from '../dispose.ts'
 import { durationMs } from '../duration.ts'
 import { BridgeError } from '../errors.ts'
 import { cancelled, withSignal } from '../signals.ts'
 import type { TopicDef } from '../topic.ts'
-import { validate } from '../validate.ts'
+import { Encoder, isText, unencodable } from './encode.ts'
 import { type AnySend, fail, metaOf } from './meta.ts'
 import { Flight, type FlightOwner, Outgoing, State } from './outgoing.ts'
+import { SendWindow } from './window.ts'
 
 /** Bodies of one frame; a larger message goes alone. */
 const frameBytes = 128 * 1024
@@ -28,7 +28,6 @@ const writableMessages = 64
 const closeMs = 5_000
 const maxTimerMs = 2 ** 31 - 1
 
-const INVALID = 60004
 const WINDOW_FULL = 60002
 
 const notSupported = (what: string) => (): Promise<never> =>
@@ -46,9 +45,10 @@ export class TopicProducer implements Part, FlightOwner {
   readonly transaction = notSupported('a transaction')
   readonly #channel: Channel
   readonly #topic: TopicDef
-  readonly #options: Required<Omit<ProducerOptions, 'compress' | 'linger' | 'idempotent'>>
+  readonly #options: Required<Pick<ProducerOptions, 'ifOffline' | 'maxQueued' | 'maxBytesQueued'>>
   readonly #lingerMs: number
-  readonly #compressFrom: number
+  readonly #encoder: Encoder
+  readonly #window: SendWindow
   /** Flags of every frame. */
   readonly #flags: number
   readonly #span: { topic: string }
@@ -62,29 +62,16 @@ export class TopicProducer implements Part, FlightOwner {
   #head = 0
   #queuedCount = 0
   #queuedBytes = 0
-  #flyingCount = 0
-  #flyingBytes = 0
-  /** Cumulative since POPEN, as the bridge counts. */
-  #sentCount = 0
-  #sentBytes = 0
-  #limitCount = 0
-  #limitBytes = 0
-  #windowCount = Infinity
-  #windowBytes = Infinity
-  #accepted = Infinity
   #soon = false
   #timer: { cancel(): void } | undefined
   #readyWaiters: { readonly resolve: () => void; readonly reject: (error: BridgeError) => void }[] = []
   #roomWaiters: (() => void)[] = []
 
   constructor(channel: Channel, topic: TopicDef, options: ProducerOptions) {
-    const { linger = 0, idempotent = true, compress } = options
-    const isText = topic.codec.name === 'json' || topic.codec.name === 'text'
+    const { linger = 0, idempotent = true, compress, maxInFlight = Infinity, maxBytesInFlight = Infinity } = options
     this.#channel = channel
     this.#topic = topic
     this.#options = {
-      maxInFlight: Infinity,
-      maxBytesInFlight: Infinity,
       ifOffline: 'queue',
       maxQueued: 10_000,
       maxBytesQueued: 16 * 1024 * 1024,
@@ -92,8 +79,9 @@ export class TopicProducer implements Part, FlightOwner {
     }
     this.#lingerMs = durationMs(linger, 'linger')
     this.repeats = idempotent
-    this.#compressFrom = compress ? 1024 : isText && compress === undefined ? 4096 : Infinity
-    this.#flags = isText ? Flag.text : 0
+    this.#encoder = new Encoder(topic, compress)
+    this.#window = new SendWindow(maxInFlight, maxBytesInFlight)
+    this.#flags = isText(topic) ? Flag.text : 0
     this.#span = { topic: topic.name }
     this.id = channel.nextPartId()
     channel.attach(this)
@@ -109,7 +97,8 @@ export class TopicProducer implements Part, FlightOwner {
   ): Promise<(Receipt | BridgeError)[]> {
     return this.#channel.span('send', this.#span, () => {
       const batch: Outgoing[] | undefined = options.atomic ? [] : undefined
-      const results = Array.from(items, item => this.#send(item.value, item, batch, options.signal))
+      // Read to its end first: it may throw, and half of an atomic batch must not go.
+      const results = [...items].map(item => this.#send(item.value, item, batch, options.signal))
       return Promise.all(results.map(result => result.then(undefined, (error: BridgeError) => error as Receipt | BridgeError)))
     })
   }
@@ -119,7 +108,7 @@ export class TopicProducer implements Part, FlightOwner {
     if (!this.#open || messages < 1 || bytes < 1) return false
     const item = new Outgoing(Flag.oneway, () => undefined, report)
     item.meta = metaOf(this.#topic, options)
-    const body = this.#encode(value, item)
+    const body = this.#encoder.encode(value, item)
     if (!(body instanceof Promise) && body.length > bytes) return false
     this.#enqueue(item, body, options)
     return true
@@ -141,10 +130,7 @@ export class TopicProducer implements Part, FlightOwner {
   }
 
   get window(): { messages: number; bytes: number } {
-    const { maxInFlight, maxBytesInFlight } = this.#options
-    const messages = Math.min(this.#limitCount - this.#sentCount, maxInFlight - this.#flyingCount) - this.#queuedCount
-    const bytes = Math.min(this.#limitBytes - this.#sentBytes, maxBytesInFlight - this.#flyingBytes) - this.#queuedBytes
-    return { messages: Math.max(0, messages), bytes: Math.max(0, bytes) }
+    return this.#window.room(this.#queuedCount, this.#queuedBytes)
   }
 
   ready({ signal }: Signalled = {}): Promise<void> {
@@ -179,20 +165,9 @@ export class TopicProducer implements Part, FlightOwner {
   }
 
   opened(how: 'new' | 'hot' | 'cold' | 'none', result: Value, link: DeliveryLink): void {
-    const { limit, accepted } = result as unknown as PopenResult
     this.#open = true
     this.#link = link
-    if (how !== 'hot') {
-      this.#sentCount = this.#sentBytes = 0
-      this.#windowCount = limit[0]
-      this.#windowBytes = limit[1]
-    } else if (accepted) {
-      this.#sentCount = accepted[0]
-      this.#sentBytes = accepted[1]
-    }
-    this.#accepted = how === 'hot' && accepted ? accepted[0] : Infinity
-    this.#limitCount = limit[0]
-    this.#limitBytes = limit[1]
+    this.#window.opened(how, result as unknown as PopenResult)
     for (const { resolve } of this.#readyWaiters.splice(0)) resolve()
     this.#schedule()
   }
@@ -218,8 +193,7 @@ export class TopicProducer implements Part, FlightOwner {
 
   frame(frame: ServerFrame, link: DeliveryLink): void {
     if (frame[0] !== Kind.PLIMIT || link !== this.#link) return
-    this.#limitCount = Math.max(this.#limitCount, frame[2])
-    this.#limitBytes = Math.max(this.#limitBytes, frame[3])
+    this.#window.raise(frame[2], frame[3])
     this.#flush()
   }
 
@@ -230,23 +204,35 @@ export class TopicProducer implements Part, FlightOwner {
   }
 
   count(flight: Flight): void {
-    this.#sentCount += flight.items.length
-    for (const item of flight.items) this.#sentBytes += item.body.length
-    flight.at = this.#sentCount
+    flight.at = this.#window.sent(flight.items.length, bytesOf(flight.items))
   }
 
-  isUncounted(flight: Flight): boolean {
-    return flight.at > this.#accepted
+  /** The window of another session may be used up by now: then they wait in the queue, under new ids. */
+  repeat(flight: Flight, resumed: 'hot' | 'cold' | 'none'): boolean {
+    const { items } = flight
+    if (resumed === 'hot' && this.#window.hasCounted(flight.at)) return true
+    if (this.#window.allows(items.length, bytesOf(items))) {
+      this.count(flight)
+      return true
+    }
+    for (const item of items) {
+      this.#landed(item)
+      item.state = State.ready
+      item.flags |= flight.flags & Flag.resent
+      this.#queuedCount++
+      this.#queuedBytes += item.body.length
+    }
+    this.#queue.unshift(...items)
+    this.#schedule()
+    return false
   }
 
   /** Once for each message; later answers count for nothing. */
   settle(item: Outgoing, receipt: WireReceipt | undefined, error?: BridgeError): void {
     const { state } = item
     if (state === State.settled) return
-    if (state === State.sent) {
-      this.#flyingCount--
-      this.#flyingBytes -= item.body.length
-    } else this.#leaveQueue(item)
+    if (state === State.sent) this.#landed(item)
+    else this.#leaveQueue(item)
     item.state = State.settled
     if (receipt) this.#turnOver()
     if (receipt && receipt[1] === 0) item.resolve(this.#receiptOf(receipt))
@@ -267,7 +253,7 @@ export class TopicProducer implements Part, FlightOwner {
         item.meta = metaOf(this.#topic, options)
         this.#watch(item, options?.signal)
         this.#watch(item, signal)
-        this.#enqueue(item, this.#encode(value, item), options)
+        this.#enqueue(item, this.#encoder.encode(value, item), options)
       } catch (error) {
         // Of an atomic batch the others must know.
         item.finish()
@@ -294,28 +280,6 @@ export class TopicProducer implements Part, FlightOwner {
     this.#schedule()
   }
 
-  /** The input is what travels: a consumer with the same schema makes the output of it. */
-  #encode(value: unknown, item: Outgoing): Uint8Array | Promise<Uint8Array> {
-    const { schema, codec } = this.#topic
-    try {
-      const checked = schema && validate(schema, value)
-      if (checked instanceof Promise) return checked.then(() => this.#pack(codec.encode(value), item))
-      return this.#pack(codec.encode(value), item)
-    } catch (error) {
-      throw unencodable(error)
-    }
-  }
-
-  /** A broker batch holds no compressed bodies. */
-  #pack(body: Uint8Array, item: Outgoing): Uint8Array | Promise<Uint8Array> {
-    if (body.length < this.#compressFrom || item.batch) return body
-    return deflate(body).then(packed => {
-      if (packed.length >= body.length) return body
-      item.flags |= Flag.compressed
-      return packed
-    })
-  }
-
   #ready(item: Outgoing, body: Uint8Array): void {
     if (item.state === State.settled) return
     const { maxBodyBytes } = this.#channel
@@ -339,7 +303,7 @@ export class TopicProducer implements Part, FlightOwner {
     if (!signal) return
     const abort = (): void => {
       const sent = item.state === State.sent
-      if (sent && this.#channel.pending.delete(item.rid)) this.#channel.send([Kind.CANCEL, item.rid])
+      if (sent) this.#channel.send([Kind.CANCEL, item.rid])
       this.settle(item, undefined, cancelled(signal, sent ? 'unknown' : 'not-executed'))
     }
     if (signal.aborted) throw cancelled(signal, 'not-executed')
@@ -356,6 +320,12 @@ export class TopicProducer implements Part, FlightOwner {
     if (ms > maxTimerMs) return
     const timer = clock.setTimeout(expired, ms)
     ;(item.after ??= []).push(() => timer.cancel())
+  }
+
+  #landed(item: Outgoing): void {
+    this.#channel.pending.delete(item.rid)
+    this.#window.flyingCount--
+    this.#window.flyingBytes -= item.body.length
   }
 
   #leaveQueue(item: Outgoing): void {
@@ -427,21 +397,11 @@ export class TopicProducer implements Part, FlightOwner {
         (!item.batch && bytes + size > frameBytes)
       )
         break
-      if (!item.batch && !this.#fits(run.length + 1, bytes + size, !first)) break
+      if (!item.batch && !this.#window.fits(run.length + 1, bytes + size, !first)) break
       run.push(item)
       bytes += size
     }
     return run
-  }
-
-  /** `whole`: cannot be cut, so that it may exceed our own bounds when nothing else is in flight. */
-  #fits(count: number, bytes: number, whole: boolean): boolean {
-    const { maxInFlight, maxBytesInFlight } = this.#options
-    if (this.#sentCount + count > this.#limitCount || this.#sentBytes + bytes > this.#limitBytes) return false
-    return (
-      (whole && this.#flyingCount === 0) ||
-      (this.#flyingCount + count <= maxInFlight && this.#flyingBytes + bytes <= maxBytesInFlight)
-    )
   }
 
   #outdated(item: Outgoing): boolean {
@@ -453,22 +413,20 @@ export class TopicProducer implements Part, FlightOwner {
 
   /** Fails what could wait for ever: larger than the whole window, or of a batch that is broken. */
   #neverFits(item: Outgoing): boolean {
-    const { body, batch } = item
-    const all = batch ?? []
-    const bytes = all.reduce((sum, other) => sum + other.body.length, batch ? 0 : body.length)
+    const { batch } = item
+    const { count, bytes } = this.#window
+    const all = batch ?? [item]
     let why: string | undefined
     if (!all.every(isOpen)) why = 'another message of the atomic batch was refused or cancelled'
-    else if (all.length > this.#windowCount || bytes > this.#windowBytes)
-      why = `at most ${this.#windowCount} messages and ${this.#windowBytes} bytes fit in the bridge's window`
+    else if (all.length > count || bytesOf(all) > bytes)
+      why = `at most ${count} messages and ${bytes} bytes fit in the bridge's window`
     if (why === undefined) return false
-    if (batch) for (const other of batch) this.settle(other, undefined, new BridgeError(INVALID, why))
-    else this.settle(item, undefined, new BridgeError(41301, why))
+    for (const other of all) this.settle(other, undefined, new BridgeError(batch ? 60004 : 41301, why))
     return true
   }
 
   #batchFits(batch: readonly Outgoing[]): boolean {
-    const bytes = batch.reduce((sum, item) => sum + item.body.length, 0)
-    return batch.every(item => item.state === State.ready) && this.#fits(batch.length, bytes, true)
+    return batch.every(item => item.state === State.ready) && this.#window.fits(batch.length, bytesOf(batch), true)
   }
 
   #launch(run: Outgoing[]): void {
@@ -480,8 +438,8 @@ export class TopicProducer implements Part, FlightOwner {
       item.state = State.sent
       if (oneway) item.finish()
       else {
-        this.#flyingCount++
-        this.#flyingBytes += item.body.length
+        this.#window.flyingCount++
+        this.#window.flyingBytes += item.body.length
       }
       this.#leaveQueue(item)
     })
@@ -516,31 +474,19 @@ export class TopicProducer implements Part, FlightOwner {
     timer?.cancel()
     const left = this.#unsettled()
     this.ended(new BridgeError(60000, 'the producer was closed'))
-    for (const item of left) {
-      this.#channel.pending.delete(item.rid)
-      this.settle(
-        item,
-        undefined,
-        new BridgeError(60000, 'the producer was closed before the answer came', { outcome: 'unknown' }),
-      )
-    }
+    const error = new BridgeError(60000, 'the producer was closed before the answer came', { outcome: 'unknown' })
+    for (const item of left) this.settle(item, undefined, error)
     this.#channel.detach(this)
     return { flushed: all.length - left.length, acked: 0, released: 0, lost: left.length }
   }
 }
 
 const isOpen = (item: Outgoing): boolean => item.state !== State.settled
+const bytesOf = (items: readonly Outgoing[]): number => items.reduce((sum, { body }) => sum + body.length, 0)
 const offline = (): BridgeError => new BridgeError(60001, 'there is no connection to the bridge')
 const tooLate = (): BridgeError => new BridgeError(40891, 'expired before it could be sent', { outcome: 'not-executed' })
 
 function refusal([, code, , , , extra]: WireReceipt): BridgeError {
   const { text = 'the bridge refused the message', outcome, retryAfter } = extra ?? {}
   return new BridgeError(code, text, { ...(outcome && { outcome }), ...(retryAfter !== undefined && { retryAfter }) })
-}
-
-function unencodable(error: unknown): BridgeError {
-  if (BridgeError.is(error)) return error
-  return new BridgeError(INVALID, `the payload cannot be encoded: ${error instanceof Error ? error.message : String(error)}`, {
-    cause: error,
-  })
 }

@@ -22,13 +22,6 @@ const entry = (offset: number, { body = bytes(`m${offset}`), meta = {}, attempt 
   meta,
   body,
 ]
-interface Over {
-  body?: Uint8Array
-  meta?: Meta
-  attempt?: number
-  flags?: number
-  queue?: number
-}
 
 const entries = (from: number, count: number): Entry[] => Array.from({ length: count }, (_, n) => entry(from + n))
 

@@ -298,6 +298,27 @@ describe('resume', () => {
     }
   })
 
+  it('waits when the window of the new session is smaller than what has to be repeated', async () => {
+    const { line, producer } = await open()
+    void producer.send('first')
+    await settle()
+    await line.clock.advanceAsync(0)
+    void producer.send('second')
+    void producer.send('third')
+    await settle()
+    line.bridge.socket.cut()
+    await line.clock.advanceAsync(20_000)
+    line.bridge.socket.accept()
+    await settle()
+    const [rid, pid] = line.bridge.socket.hello.producers![0]!
+    line.bridge.socket.welcome({ resumed: 1, results: [[Kind.OK, rid, { limit: [2, 1_000] }]] })
+    await settle()
+    expect(bodies(line)).toEqual(['first', 'second'])
+    await line.give([Kind.PLIMIT, pid, 4, 1_000])
+    expect(bodies(line)).toEqual(['first', 'second', 'third'])
+    expect(line.sent(Kind.SEND).every(frame => (frame[3] & Flag.resent) !== 0)).toBe(true)
+  })
+
   it('none, not idempotent: unknown instead of twice', async () => {
     const { line, producer } = await open({ idempotent: false })
     const lost = errorOf(producer.send('a'))
