@@ -38,7 +38,7 @@ export default defineConfig([
     entry: { main: 'packages/cli/src/main.ts', version: 'packages/cli/src/version.ts' },
     outDir: 'packages/cli/dist',
     noExternal: [/^@cometmq\//],
-    // A native module, and one that is seldom needed, both loaded on first use.
-    external: ['commander', 'lz4-napi', 'fzstd'],
+    // Native modules and those that are seldom needed, loaded on first use.
+    external: ['commander', 'lz4-napi', 'fzstd', 'jose', 'prom-client', 'uWebSockets.js', 'ws'],
   },
 ])

@@ -10,12 +10,23 @@ const stampFile = join(root, '.build/stamp')
 const sources = [
   'packages/remoting/src',
   'packages/cluster/src',
+  'packages/protocol/src',
+  'packages/session/src',
   'packages/cli/src',
   'broker/src',
+  'bridge/src',
   'tsup.config.ts',
   'tsconfig.base.json',
 ]
-const manifests = ['packages/remoting', 'packages/cluster', 'packages/cli', 'broker'].map(folder => `${folder}/package.json`)
+const manifests = [
+  'packages/remoting',
+  'packages/cluster',
+  'packages/protocol',
+  'packages/session',
+  'packages/cli',
+  'broker',
+  'bridge',
+].map(folder => `${folder}/package.json`)
 const outputs = [
   'packages/remoting/dist/index.js',
   'packages/cluster/dist/index.js',

@@ -30,7 +30,8 @@ export interface ServerOptions {
 
 export const dataFolderOf = (io: Io, options: { data?: string }): string => resolve(io.cwd, options.data ?? 'comet-data')
 
-const serverLogger = (io: Io, options: ServerOptions): Logger => lineLogger(io, options.logLevel, options.logFormat)
+export const serverLogger = (io: Io, options: Pick<ServerOptions, 'logLevel' | 'logFormat'>): Logger =>
+  lineLogger(io, options.logLevel, options.logFormat)
 
 export interface Sources {
   file?: { name: string; text: string }
@@ -60,7 +61,7 @@ const loopback = /^(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1|\[::1\]|localhost)$/
 export const isLoopback = (host: string): boolean => loopback.test(host)
 
 /** Nobody has to authenticate here, so an address that others reach must be asked for by name. */
-export function checkListen(host: string, options: ServerOptions): void {
+export function checkListen(host: string, options: Pick<ServerOptions, 'insecureListen'>): void {
   if (isLoopback(host) || options.insecureListen) return
   throw new CliError(
     'E_INSECURE_LISTEN',
@@ -105,6 +106,7 @@ export interface ReadyFile {
   pid: number
   nameserver?: { address: string; port: number }
   broker?: { name: string; address: string; port: number }
+  bridge?: { url: string; address: string; port: number }
   dataFolder: string
   version: string
 }
@@ -168,15 +170,27 @@ export class Closers {
 }
 
 /** `start` opens parts and prints; then this waits for a signal, closes in reverse order and gives the exit code. */
-export async function runServer(io: Io, options: ServerOptions, server: Server): Promise<number> {
+export const runServer = (io: Io, options: ServerOptions, server: Server): Promise<number> => {
   const logger = serverLogger(io, options)
   const dataFolder = dataFolderOf(io, options)
+  return runUntilSignal(io, logger, dataFolder, async ({ closers, stopped }) => {
+    claimFolder(dataFolder, server.role, server.rivals)
+    closers.add(() => releaseFolder(dataFolder, server.role))
+    await server.start({ dataFolder, logger, closers, stopped })
+  })
+}
+
+/** The same for a server without a data folder of its own. */
+export async function runUntilSignal(
+  io: Io,
+  logger: Logger,
+  dataFolder: string,
+  start: (starting: Pick<Starting, 'closers' | 'stopped'>) => Promise<void>,
+): Promise<number> {
   const signals = new StopSignals(io)
   const closers = new Closers()
   try {
-    claimFolder(dataFolder, server.role, server.rivals)
-    closers.add(() => releaseFolder(dataFolder, server.role))
-    await server.start({ dataFolder, logger, closers, stopped: signals.first })
+    await start({ closers, stopped: signals.first })
     const signal = await signals.first
     logger.info('stopping', { signal })
     return ExitCode.OK

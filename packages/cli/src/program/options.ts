@@ -7,6 +7,11 @@ export const int = (text: string): number => {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
   return Number(text)
 }
+export const count = (text: string): number => {
+  const number = int(text)
+  if (number < 1) throw new InvalidArgumentError('It must be at least 1.')
+  return number
+}
 export const port = (text: string): number => {
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new InvalidArgumentError('It must be a port, 0 to 65535.')
   return Number(text)

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { addBridge, bridgeAccess } from './bridge.ts'
 import { collect, command, duration, port, type Run, runs } from './options.ts'
 
 export function addServers(program: Command, run: Run): void {
@@ -9,6 +10,7 @@ export function addServers(program: Command, run: Run): void {
       'run name server and broker in one process',
       'comet serve',
       'comet serve --data /var/lib/comet --host 0.0.0.0 --insecure-listen',
+      'comet serve --bridge-port 8080 --origin http://localhost:5173',
     ),
   )
     .addOption(
@@ -22,6 +24,12 @@ export function addServers(program: Command, run: Run): void {
         .argParser(port)
         .env('COMET_BROKER_PORT'),
     )
+    .addOption(
+      new Option('--bridge-port <port>', 'also run a bridge for browsers on this port; 0: any free one (default: none)')
+        .argParser(port)
+        .env('COMET_BRIDGE_PORT'),
+    )
+  bridgeAccess(serve)
   runs(serve, run, async () => (await import('../commands/serve.ts')).serve)
 
   const ns = server(
@@ -43,6 +51,8 @@ export function addServers(program: Command, run: Run): void {
       new Option('--broker-port <port>', 'port; 0: any free one (default: 10911)').argParser(port).env('COMET_BROKER_PORT'),
     )
   runs(broker, run, async () => (await import('../commands/broker.ts')).broker)
+
+  addBridge(program, run)
 
   const shutdown = command(
     program,

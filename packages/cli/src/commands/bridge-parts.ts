@@ -1,0 +1,119 @@
+import { type BridgeOptions, type EngineName, type RunningBridge } from '@cometmq/bridge'
+import { type Cluster } from '@cometmq/cluster'
+import { type Logger, systemClock } from '@cometmq/remoting'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { CliError } from '../errors.ts'
+import { type Io } from '../io.ts'
+import { checkListen } from './server.ts'
+
+/** Options of `comet bridge` and `comet serve` about who may connect. */
+export interface AccessOptions {
+  origin?: string[]
+  authKey?: string[]
+  authIssuer?: string
+  authAudience?: string
+  pages?: string
+  engine: EngineName | 'auto'
+  insecureListen?: boolean
+}
+
+export interface BridgePart {
+  host: string
+  port: number
+  cluster: Cluster
+  logger: Logger
+  resumeKey: Uint8Array
+  more?: Pick<BridgeOptions, 'tls' | 'shared' | 'metrics' | 'node'>
+}
+
+/** E_INSECURE_LISTEN beyond loopback without authentication; E_CONFIG for keys and origins that cannot be used. */
+export async function startBridgePart(io: Io, options: AccessOptions, part: BridgePart): Promise<RunningBridge> {
+  const { anonymous, normalOrigin, startBridge } = await import('@cometmq/bridge')
+  const authenticate = await authentication(io, options)
+  if (!authenticate) checkListen(part.host, options)
+  const origins = options.origin?.map(origin => orConfigError(() => normalOrigin(origin)))
+  return startBridge({
+    cluster: part.cluster,
+    clock: systemClock,
+    logger: part.logger,
+    authenticate: authenticate ?? anonymous,
+    resumeKey: part.resumeKey,
+    host: part.host,
+    port: part.port,
+    engine: options.engine,
+    ...(origins === undefined ? {} : { origins }),
+    ...(options.pages === undefined ? {} : { pages: resolve(io.cwd, options.pages) }),
+    ...part.more,
+  })
+}
+
+/** Undefined when no key is given: everybody may do everything. */
+async function authentication(io: Io, options: AccessOptions): Promise<BridgeOptions['authenticate'] | undefined> {
+  const { authKey, authIssuer: issuer, authAudience: audience } = options
+  if (authKey === undefined) {
+    if (issuer === undefined && audience === undefined) return undefined
+    throw new CliError('E_CONFIG', 'tokens cannot be checked', 'an issuer or audience is given, but no key (--auth-key)')
+  }
+  const { joinKeys, keysOfText, keysOfUrl, tokenAuthentication } = await import('@cometmq/bridge')
+  const keys = await Promise.all(
+    authKey.map(async key => {
+      if (/^https?:\/\//.test(key)) return keysOfUrl(new URL(key), () => systemClock.monotonic())
+      const text = readText(resolve(io.cwd, key), 'the key of tokens')
+      return keysOfText(text, key).catch((error: unknown) => orConfigError(() => raise(error)))
+    }),
+  )
+  return tokenAuthentication({
+    keys: joinKeys(keys),
+    now: () => systemClock.now(),
+    ...(issuer === undefined ? {} : { issuer }),
+    ...(audience === undefined ? {} : { audience }),
+  })
+}
+
+const LEAST_KEY_CHARACTERS = 32
+
+/** The key that seals resume tokens, from a secret text. */
+export function resumeKeyOf(path: string): Uint8Array {
+  const text = readText(path, 'the resume key').trim()
+  if (text.length < LEAST_KEY_CHARACTERS)
+    throw new CliError('E_CONFIG', 'the resume key cannot be used', `${path} has less than ${LEAST_KEY_CHARACTERS} characters`, {
+      whatToDo: 'make one with: openssl rand -hex 32',
+    })
+  return createHash('sha256').update(text).digest()
+}
+
+export const newResumeKey = (): Uint8Array => randomBytes(32)
+
+/** The key of a bridge that runs next to its broker: made once, so that clients can resume after a restart. */
+export function storedResumeKey(dataFolder: string): Uint8Array {
+  const path = join(dataFolder, 'bridge', 'resume.key')
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, `${randomBytes(32).toString('hex')}\n`, { flag: 'wx', mode: 0o600 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  return resumeKeyOf(path)
+}
+
+function readText(path: string, what: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new CliError('E_FILE', `${what} cannot be read`, (cause as Error).message, { cause })
+  }
+}
+
+function orConfigError<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    throw new CliError('E_CONFIG', 'the bridge cannot be configured like this', (cause as Error).message, { cause })
+  }
+}
+
+function raise(error: unknown): never {
+  throw error
+}
