@@ -1,5 +1,5 @@
 import type { PoppedMessage } from '@cometmq/cluster'
-import { type Entry, type Frame, Kind, type Ranges, type SeekTarget, type SubSpec } from '@cometmq/protocol'
+import { type Entry, type Frame, Kind, type Ranges, type SeekTarget, type SubInfo, type SubSpec } from '@cometmq/protocol'
 import { RefusedError, type Where } from '../../principal.ts'
 import type { Subscription, SubscriptionHost } from '../../subscription.ts'
 import { entryOf } from '../entries.ts'
@@ -26,6 +26,9 @@ export interface GroupOptions {
   readonly expressions: readonly string[]
   readonly times: LeaseTimes
 }
+
+/** Frames that wait for the client to take anything. */
+const maxOutbox = 256
 
 /** One client's part in a consumer group: pops with leases, delivers under seqs, settles. */
 export class GroupSubscription implements Subscription, FetchTarget, Sibling {
@@ -92,6 +95,8 @@ export class GroupSubscription implements Subscription, FetchTarget, Sibling {
 
   /** A frame that goes before all deliveries. */
   tell(frame: Frame): void {
+    if (!this.#attached || this.#closed) return
+    if (this.#outbox.length === maxOutbox) this.#outbox.shift()
     this.#outbox.push(frame)
     this.#announce()
   }
@@ -137,8 +142,8 @@ export class GroupSubscription implements Subscription, FetchTarget, Sibling {
     return true
   }
 
-  state(info: { state: 'running' | 'retrying' }): void {
-    this.#send([Kind.SUBINFO, this.sid, info])
+  state(info: SubInfo): void {
+    this.tell([Kind.SUBINFO, this.sid, info])
   }
 
   failed(error: unknown): void {
