@@ -69,7 +69,7 @@ export function topic<
   def?: Shape<Tag, K> & { schema?: StandardSchema<In, Out>; codec?: Codec },
 ): TopicDef<N, NoInfer<In>, NoInfer<Out>, Tag, K>
 export function topic(name: string, def: object = {}): TopicDef {
-  const { kind = 'normal', tags = [], schema, codec = schema ? json : (bytes) } = def as Partial<TopicDef>
+  const { kind = 'normal', tags = [], schema, codec = schema ? json : bytes } = def as Partial<TopicDef>
   return schema ? { name, kind, tags, codec, schema } : { name, kind, tags, codec }
 }
 

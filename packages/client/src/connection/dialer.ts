@@ -31,6 +31,8 @@ export class Dialer {
   /** For its HELLO, and whether an earlier connection used it. */
   token: string | undefined
   #reused = false
+  /** The bridge did not take the last token. */
+  #afterRejection = false
   /** Counts attempts: what belongs to an abandoned one is recognised. */
   #dial = 0
   /** Since there was a socket, or since the runtime woke up. */
@@ -93,9 +95,12 @@ export class Dialer {
 
   /** The socket in the making has been closed. */
   closed(code: number, error: BridgeError): void {
-    const refused = code === CloseCode.TOKEN_EXPIRED || (code === CloseCode.UNAUTHORISED && this.#reused)
-    if (refused && this.tokens.available) this.tokens.forget('rejected')
-    else if (!mayReconnect(code)) return this.#host.end(error)
+    const expired = code === CloseCode.TOKEN_EXPIRED || (code === CloseCode.UNAUTHORISED && this.#reused)
+    const refused = expired && this.tokens.available
+    // Two new tokens in a row that the bridge did not take: a third would not be better.
+    const again = this.#afterRejection && !this.#reused
+    if (refused && !again) this.tokens.forget('rejected')
+    else if (refused || !mayReconnect(code)) return this.#host.end(error)
     this.#failed(error)
   }
 
@@ -137,6 +142,7 @@ export class Dialer {
     const dial = this.#dial
     if (!this.#host.link) this.#host.connecting(this.#failures + 1)
     this.#reused = this.tokens.cached
+    this.#afterRejection = this.tokens.reason === 'rejected'
     if (!this.tokens.available) return this.#open(undefined)
     this.#deadline(authMs, 'auth() has not answered')
     this.tokens.get().then(
