@@ -100,6 +100,7 @@ export class PopJournal {
     await this.#compacting
     this.#flush()
     while (this.#writing !== null) await this.#writing
+    await this.#compacting
     this.#closed = true
     this.#retry?.cancel()
     if (this.#failure === null) await this.#file.sync()
@@ -241,9 +242,10 @@ export class PopJournal {
     if (this.#records.length === 0 && this.#writing === null) for (const resolve of this.#whenFlushed.splice(0)) resolve()
   }
 
-  #refuse({ peers, opaques }: Waiting): void {
-    for (let i = 0; i < peers.length; i++)
-      peers[i]!.respond(opaques[i]!, { code: ResponseCode.SYSTEM_ERROR, remark: this.#failure })
+  /** With the header fields: clients read those of a pop whatever the code. */
+  #refuse({ peers, opaques, replies }: Waiting): void {
+    const [code, remark] = [ResponseCode.SYSTEM_ERROR, this.#failure]
+    for (let i = 0; i < peers.length; i++) peers[i]!.respond(opaques[i]!, { code, remark, ext: replies[i]!.ext ?? null })
   }
 
   /**
@@ -261,7 +263,7 @@ export class PopJournal {
       logger.warn('the pop journal could not be compacted and grows on', { folder, error: String(error) })
       this.#successor = null
       this.#baseBytes = this.#position
-      return successor.file?.close()
+      return successor.file?.close().catch(() => undefined)
     })
   }
 

@@ -143,6 +143,11 @@ export class PopQueue {
     for (let i = this.#head; i < this.#runs.length; i++) if (this.#runs[i]!.left > 0) yield this.#runs[i]!
   }
 
+  /** Runs in memory, settled ones included. */
+  get runsKept(): number {
+    return this.#runs.length
+  }
+
   moved(): Iterable<Lease> {
     return this.#moved.values()
   }
