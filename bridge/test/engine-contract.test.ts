@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request as httpRequest } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type EngineHandlers, type EngineName, type HttpRequest, type ListenOptions } from '../src/engine/types.ts'
 import {
@@ -399,6 +401,37 @@ describe.each(engines)('engine %s', name => {
       answer.on('data', (piece: Buffer) => (received += piece.length))
       await once(answer, 'end')
       expect(received).toBe(total)
+    })
+  })
+
+  describe('TLS', () => {
+    const file = (what: string): string => fileURLToPath(new URL(`fixtures/tls-test.${what}.pem`, import.meta.url))
+
+    it('carries sockets and requests', async () => {
+      const { upgrade, next } = acceptor()
+      const tls = { certFile: file('cert'), keyFile: file('key') }
+      const { running } = await start({ upgrade }, { tls })
+      const options = { rejectUnauthorized: false }
+      const [socket, server] = await Promise.all([client(`wss://127.0.0.1:${running.port}/ws`, options), next()])
+      const bytes = new Uint8Array(200_000).fill(5)
+      socket.send(bytes)
+      await server.until(() => server.messages.length === 1)
+      expect(Buffer.from(server.messages[0]!.bytes).equals(bytes)).toBe(true)
+      const back = once(socket, 'message')
+      expect(server.socket.sendAll([bytes])).toBe(1)
+      expect(bytes.length).toBe(((await back)[0] as Buffer).length)
+      const status = await new Promise(resolve => {
+        httpsRequest({ host: '127.0.0.1', port: running.port, ...options }, answer => resolve(answer.statusCode)).end()
+      })
+      expect(status).toBe(404)
+      const closed = closeOf(socket)
+      server.socket.close(4001, 'bye')
+      expect(await closed).toEqual({ code: 4001, reason: 'bye' })
+    })
+
+    it('does not start with files that are no certificate', async () => {
+      const none = fileURLToPath(import.meta.url)
+      await expect(startEngine(name, {}, { tls: { certFile: none, keyFile: none } })).rejects.toThrow()
     })
   })
 
