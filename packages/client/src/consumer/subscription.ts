@@ -1,6 +1,5 @@
 import {
   type DeliverFrame,
-  Flag,
   Kind,
   type Ranges,
   type SeekTarget,
@@ -11,12 +10,12 @@ import {
 } from '@cometmq/protocol'
 import type { BroadcastCursor, ConsumerEvent, Signalled } from '../api.ts'
 import type { Channel, DeliveryLink, Part, PartReport } from '../channel.ts'
-import { inflate } from '../compress.ts'
 import { Feed } from '../connection/feed.ts'
 import { report } from '../connection/guard.ts'
 import { BridgeError } from '../errors.ts'
-import { validate } from '../validate.ts'
 import { Cursor } from './cursor.ts'
+import { decode } from './decode.ts'
+import { type LeaseOwner, Leases } from './leases.ts'
 import { Delivered } from './message.ts'
 import { type AnyConsumerOptions, settingsOf } from './options.ts'
 import { holds } from './ranges.ts'
@@ -38,7 +37,7 @@ export interface Lanes {
  * One subscription: what was delivered waits here, within the window, until the application asks for it. The window is raised when half of
  * it was taken; what is lost counts as taken.
  */
-export class Subscription implements Part {
+export class Subscription implements Part, LeaseOwner {
   readonly type = 'subscription'
   readonly id: number
   readonly channel: Channel
@@ -48,8 +47,9 @@ export class Subscription implements Part {
   readonly #isGroup: boolean
   readonly #cursor: Cursor
   readonly #sourceOptions: SourceOptions
+  readonly #leases: Leases
   readonly #feeds = new Set<Feed<ConsumerEvent>>()
-  #leaseMs: number
+  leaseMs: number
   #source: Source | undefined
   /** Sessions that the connection has moved away from, as long as something of them is in hand. */
   #old: Source[] = []
@@ -62,7 +62,6 @@ export class Subscription implements Part {
   /** What was told by LIMIT. */
   #maxSeq = 0
   #maxBytes = 0
-  #leaseTimer: { cancel(): void } | undefined
   #draining: Promise<PartReport> | undefined
   #ackedCount = 0
   #settled: () => void = () => undefined
@@ -74,9 +73,10 @@ export class Subscription implements Part {
     this.auto = auto
     this.ordered = spec.ordered ?? false
     this.#isGroup = spec.mode === 'group'
-    this.#leaseMs = leaseMs
+    this.leaseMs = leaseMs
     const { start } = spec
     this.#cursor = new Cursor(typeof start === 'object' && 'cursor' in start ? start.cursor : [])
+    this.#leases = new Leases(this, channel.clock)
     this.id = channel.nextPartId()
     this.#sourceOptions = {
       clock: channel.clock,
@@ -111,12 +111,12 @@ export class Subscription implements Part {
   /** The first that may be handed out; it still has to be prepared. */
   take(lanes?: Lanes): Delivered | undefined {
     if (this.#paused || this.#ended) return undefined
-    const buffer = this.#buffer
-    for (let at = 0; at < buffer.length; at++) {
-      const message = buffer[at]!
+    // Losing one makes another array of the rest.
+    for (let at = 0; at < this.#buffer.length; at++) {
+      const message = this.#buffer[at]!
       if (lanes && !lanes.isFree(message)) continue
-      if (at === 0) buffer.shift()
-      else buffer.splice(at, 1)
+      if (at === 0) this.#buffer.shift()
+      else this.#buffer.splice(at, 1)
       if (this.#took(message)) {
         lanes?.enter(message)
         return message
@@ -129,7 +129,7 @@ export class Subscription implements Part {
   /** Inflates, decodes and checks. False: it cannot be handed out. */
   prepare(message: Delivered): Promise<boolean> | boolean {
     try {
-      const work = message.entry[6] & Flag.compressed ? this.#inflate(message) : decode(message)
+      const work = decode(message, this.channel.maxBodyBytes * maxInflation)
       if (!work) return true
       return work.then(
         () => !message.lost,
@@ -173,6 +173,7 @@ export class Subscription implements Part {
   seek(to: Date | Exclude<SeekTarget, { at: number }>): Promise<void> {
     const target: SeekTarget = to instanceof Date ? { at: Number(to) } : to
     const { channel } = this
+    if (this.#ended) return Promise.reject(this.#error ?? new BridgeError(60000, 'the consumer has ended'))
     return new Promise((resolve, reject) => {
       const rid = channel.nextRid()
       channel.pending.set(rid, {
@@ -201,7 +202,7 @@ export class Subscription implements Part {
 
   opened(how: 'new' | 'hot' | 'cold' | 'none', result: Value, link: DeliveryLink): void {
     const { leaseMs, redelivered = 0 } = (result ?? {}) as SubResult
-    this.#leaseMs = leaseMs ?? this.#leaseMs
+    this.leaseMs = leaseMs ?? this.leaseMs
     this.#open = true
     if (how === 'hot' && this.#source) {
       this.#source.settler.link = link
@@ -266,19 +267,19 @@ export class Subscription implements Part {
     this.#source = new Source(link, this.#sourceOptions)
     this.#cursor.renumber()
     ;[this.#maxSeq, this.#maxBytes] = this.#settings.spec.limit
-    this.#dropDead()
+    this.dropDead()
   }
 
-  #dropDead(): void {
+  dropDead(): void {
     this.#old = this.#old.filter(source => {
-      if (!source.link.alive) this.#lose(source.end())
+      if (!source.link.alive) this.lose(source.end())
       return source.link.alive && (source.held.size > 0 || !source.settler.isEmpty)
     })
   }
 
   #deliver(source: Source, [, , firstSeq, entries, base = 0]: DeliverFrame): void {
     if (this.#ended) return
-    const lease = this.#isGroup ? source.leaseFor(this.#leaseMs) : undefined
+    const lease = this.#isGroup ? source.leaseFor(this.leaseMs) : undefined
     for (let at = 0; at < entries.length; at++) {
       const seq = firstSeq + at
       // Came over the old socket already.
@@ -292,20 +293,19 @@ export class Subscription implements Part {
       this.#buffer.push(message)
     }
     source.highestSeq = Math.max(source.highestSeq, source.lastSeq)
-    if (lease) this.#watchLeases()
+    if (lease) this.#leases.watch()
     this.wake()
   }
 
   /** False: it was lost while it waited, or a broadcast had it before. */
   #took(message: Delivered): boolean {
     const { source, lease, entry } = message
-    source.takenBytes += message.bytes
-    this.#raise()
     if (lease && source.isOver(lease)) {
-      source.held.delete(message.seq)
-      this.#lose([message])
+      this.lose([message])
       return false
     }
+    source.takenBytes += message.bytes
+    this.#raise()
     message.taken = true
     if (lease) return true
     source.settler.add(Op.ack, message.seq)
@@ -326,13 +326,6 @@ export class Subscription implements Part {
 
   #tellLimit(): void {
     this.#source!.link.send([Kind.LIMIT, this.id, this.#maxSeq, this.#maxBytes])
-  }
-
-  #inflate(message: Delivered): Promise<void> {
-    return inflate(message.raw, this.channel.maxBodyBytes * maxInflation).then(body => {
-      message.raw = body
-      return decode(message)
-    })
   }
 
   #undecodable(message: Delivered, cause: unknown): false {
@@ -360,9 +353,14 @@ export class Subscription implements Part {
   }
 
   #sought(target: SeekTarget): void {
-    const source = this.#source
-    for (const message of this.#buffer.splice(0)) if (message.source === source) source.takenBytes += message.bytes
-    if (typeof target === 'object' && 'queue' in target) this.#cursor.moved(target.queue, target.offset)
+    const queue = typeof target === 'object' && 'queue' in target ? target.queue : undefined
+    this.#buffer = this.#buffer.filter(message => {
+      if (queue !== undefined && message.queue !== queue) return true
+      message.source.takenBytes += message.bytes
+      message.source.settler.add(Op.ack, message.seq)
+      return false
+    })
+    if (typeof target === 'object' && 'queue' in target) this.#cursor.moved(queue, target.offset)
     else {
       this.#cursor.moved()
       this.#settings = { ...this.#settings, spec: { ...this.#settings.spec, start: target } }
@@ -374,64 +372,31 @@ export class Subscription implements Part {
 
   #lostLeases(source: Source, ranges: Ranges): void {
     const lost = [...source.held.values()].filter(({ seq }) => holds(ranges, seq))
-    for (const { seq } of lost) source.held.delete(seq)
     // After a resume: also of messages that never came. They use up the window all the same.
     source.highestSeq = Math.max(source.highestSeq, ranges.at(-1) ?? 0)
-    this.#lose(lost)
+    this.lose(lost)
     this.#raise()
   }
 
-  #lose(messages: readonly Delivered[]): void {
+  lose(messages: readonly Delivered[]): void {
     if (messages.length === 0) return
     for (const message of messages) {
+      message.source.held.delete(message.seq)
       message.lose()
       if (!message.taken) message.source.takenBytes += message.bytes
     }
     this.#buffer = this.#buffer.filter(message => !message.lost)
     this.#emit({ type: 'lease-lost', ids: messages.map(message => message.id) })
+    this.#raise()
     this.#settled()
   }
 
-  /** Three times a lease, and when one ends: those that wait here are extended, those in hand are the application's to extend. */
-  #watchLeases(): void {
-    this.#leaseTimer ??= this.channel.clock.setTimeout(() => {
-      this.#leaseTimer = undefined
-      this.#dropDead()
-      if (this.#checkLeases()) this.#watchLeases()
-    }, this.#nextCheckMs())
-  }
-
-  #nextCheckMs(): number {
-    const now = this.channel.clock.monotonic()
-    let at = now + this.#leaseMs / 3
-    for (const source of this.#sources()) for (const { lease } of source.held.values()) at = Math.min(at, lease!.monotonic)
-    return Math.max(50, at - now)
-  }
-
-  #checkLeases(): boolean {
-    let any = false
-    for (const source of this.#sources()) {
-      const lost: Delivered[] = []
-      const soon = source.leaseFor(this.#leaseMs / 2)
-      const renewed = source.leaseFor(this.#leaseMs)
-      for (const message of source.held.values()) {
-        const lease = message.lease!
-        if (source.isOver(lease)) lost.push(message)
-        else if (!message.taken && this.#open && lease.monotonic < soon.monotonic) {
-          message.lease = renewed
-          source.settler.add(Op.extend, message.seq, this.#leaseMs)
-        }
-      }
-      for (const { seq } of lost) source.held.delete(seq)
-      this.#lose(lost)
-      any ||= source.held.size > 0
-    }
-    this.#raise()
-    return any
-  }
-
-  #sources(): Source[] {
+  get sources(): readonly Source[] {
     return this.#source ? [this.#source, ...this.#old] : this.#old
+  }
+
+  get isOpen(): boolean {
+    return this.#open
   }
 
   // ---- the end
@@ -440,8 +405,8 @@ export class Subscription implements Part {
     this.#open = false
     this.#ended = true
     this.#error ??= error
-    this.#leaseTimer?.cancel()
-    for (const source of this.#sources()) this.#lose(source.end())
+    this.#leases.stop()
+    for (const source of this.sources) this.lose(source.end())
     this.#buffer = []
     this.wake()
     for (const feed of [...this.#feeds]) feed.end()
@@ -457,14 +422,14 @@ export class Subscription implements Part {
     for (const message of waiting) message.source.held.delete(message.seq)
     this.wake()
     if (this.#open) channel.request(rid => [Kind.UNSUB, rid, id, 1]).catch(() => undefined)
-    const inHand = (): number => this.#sources().reduce((sum, source) => sum + source.held.size, 0)
+    const inHand = (): number => this.sources.reduce((sum, source) => sum + source.held.size, 0)
     await this.#within(timeoutMs, signal, done => {
       this.#settled = () => inHand() === 0 && done()
       this.#settled()
     })
     const held = inHand()
     let lost = held
-    for (const source of this.#sources()) source.settler.flush()
+    for (const source of this.sources) source.settler.flush()
     if (this.#open) {
       const left = Math.max(1_000, deadline - channel.clock.monotonic())
       // What is still in hand is given back, too.
@@ -498,16 +463,3 @@ export class Subscription implements Part {
 }
 
 const nameOf = (def: TopicDef): string => def.name
-
-function decode(message: Delivered): Promise<void> | undefined {
-  const { schema, codec } = message.def
-  const value = codec.decode(message.raw)
-  const checked = schema ? validate(schema, value) : value
-  if (checked instanceof Promise) {
-    return checked.then(result => {
-      message.value = result as unknown
-    })
-  }
-  message.value = checked
-  return undefined
-}

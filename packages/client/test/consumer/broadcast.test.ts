@@ -142,6 +142,26 @@ describe('broadcast', () => {
     expect(spec().start).toEqual({ cursor: [['ticks', 'a', 0, 3]] })
   })
 
+  it('seek of one queue: what waits of the others stays', async () => {
+    const queues: Queues = [
+      [0, 'ticks', 'a', 0, 10],
+      [1, 'ticks', 'a', 1, 20],
+    ]
+    const { line, consumer, sid } = await open({}, queues)
+    await line.give([Kind.DELIVER, sid, 1, [entry(0, 0, 10), entry(0, 1, 20), entry(0, 0, 11)]])
+    const sought = consumer.seek({ queue: 0, offset: 3 })
+    await settle()
+    await line.give([Kind.OK, line.sent(Kind.SEEK)[0]![1]], [Kind.DELIVER, sid, 4, [entry(0, 0, 3)]])
+    await sought
+    expect(await take(consumer, 2)).toEqual(['0/1/20', '0/0/3'])
+    await line.clock.advanceAsync(10)
+    expect(line.sent(Kind.ACK).map(frame => frame[2])).toEqual([[1, 4]])
+    expect(consumer.cursor()).toEqual([
+      ['ticks', 'a', 0, 4],
+      ['ticks', 'a', 1, 21],
+    ])
+  })
+
   it('events: assigned, gap, slow', async () => {
     const { line, consumer, sid } = await open()
     const events: ConsumerEvent[] = []

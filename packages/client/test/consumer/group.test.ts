@@ -352,14 +352,20 @@ describe('leases', () => {
   })
 
   it('after a sleep in which only the wall clock went on', async () => {
-    const { line, consumer, events, give } = await open()
-    await give(1, entries(0, 2))
+    const { line, consumer, events, give } = await open({ prefetch: { messages: 8 } })
+    await give(1, entries(0, 3))
     await first(consumer)
     line.clock.jump(3_600_000)
-    const next = first(consumer)
-    await give(3, [entry(9)])
-    expect((await next).value).toBe('m9')
-    expect(events.at(-1)).toEqual({ type: 'lease-lost', ids: ['id1'] })
+    await give(4, [entry(8), entry(9)])
+    expect((await take(consumer, 2)).map(message => message.value)).toEqual(['m8', 'm9'])
+    expect(events).toEqual([
+      { type: 'lease-lost', ids: ['id1'] },
+      { type: 'lease-lost', ids: ['id2'] },
+    ])
+    expect(line.sent(Kind.LIMIT).at(-1)!.slice(2)).toEqual([12, 1_048_576 + 4 * 66])
+    const more = first(consumer)
+    await give(6, [entry(10)])
+    expect((await more).value).toBe('m10')
   })
 })
 
@@ -463,7 +469,7 @@ describe('the end', () => {
     expect(line.sent(Kind.UNSUB).map(frame => frame[3])).toEqual([1, 0])
     expect(line.sent(Kind.ACK)).toEqual([[Kind.ACK, sid, [1, 1]]])
     await answer(bench)
-    expect(await draining).toEqual({ flushed: 0, acked: 1, released: 2, lost: 1 })
+    expect(await draining).toEqual({ flushed: 0, acked: 1, released: 3, lost: 0 })
     expect(two.signal.aborted).toBe(true)
   })
 
