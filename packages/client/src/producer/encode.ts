@@ -1,4 +1,5 @@
 import { Flag } from '@cometmq/protocol'
+import type { Channel } from '../channel.ts'
 import { deflate } from '../compress.ts'
 import { BridgeError } from '../errors.ts'
 import type { TopicDef } from '../topic.ts'
@@ -11,8 +12,10 @@ export const isText = ({ codec: { name } }: TopicDef): boolean => name === 'json
 export class Encoder {
   readonly #topic: TopicDef
   readonly #compressFrom: number
+  readonly #channel: Channel
 
-  constructor(topic: TopicDef, compress: boolean | undefined) {
+  constructor(topic: TopicDef, compress: boolean | undefined, channel: Channel) {
+    this.#channel = channel
     this.#topic = topic
     this.#compressFrom = compress ? 1024 : isText(topic) && compress === undefined ? 4096 : Infinity
   }
@@ -29,9 +32,9 @@ export class Encoder {
     }
   }
 
-  /** A broker batch holds no compressed bodies. */
+  /** A broker batch holds no compressed bodies. The limit holds for what consumers will get: too large ones are refused as they are. */
   #pack(body: Uint8Array, item: Outgoing): Uint8Array | Promise<Uint8Array> {
-    if (body.length < this.#compressFrom || item.batch) return body
+    if (body.length < this.#compressFrom || body.length > this.#channel.maxBodyBytes || item.batch) return body
     return deflate(body).then(packed => {
       if (packed.length >= body.length) return body
       item.flags |= Flag.compressed

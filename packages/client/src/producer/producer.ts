@@ -79,7 +79,7 @@ export class TopicProducer implements Part, FlightOwner {
     }
     this.#lingerMs = durationMs(linger, 'linger')
     this.repeats = idempotent
-    this.#encoder = new Encoder(topic, compress)
+    this.#encoder = new Encoder(topic, compress, channel)
     this.#window = new SendWindow(maxInFlight, maxBytesInFlight)
     this.#flags = isText(topic) ? Flag.text : 0
     this.#span = { topic: topic.name }
