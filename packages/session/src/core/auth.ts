@@ -9,7 +9,11 @@ import { within } from './within.ts'
 const verifyMs = 10_000
 
 /** Rejects with RefusedError, or whatever the verifier failed with. */
-export async function verify(shared: Shared, token: string | undefined, context: ClientContext): Promise<Principal> {
+export async function verify(
+  shared: Pick<Shared, 'authenticate' | 'clock'>,
+  token: string | undefined,
+  context: ClientContext,
+): Promise<Principal> {
   const answer = shared.authenticate(token, context)
   const late = () =>
     refuse(50001, 'the token could not be verified in time; try again', { outcome: 'not-executed', retryAfter: 1_000 })

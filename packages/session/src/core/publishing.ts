@@ -14,6 +14,7 @@ import { closeReason, failedReceipt, type Fault, refuse } from './errors.ts'
 import { raiseDelayMs } from './limits.ts'
 import { isFault, itemOf, type MessageRules, type ProducerKind } from './message.ts'
 import { SessionProducer } from './producer.ts'
+import type { Principal } from '../principal.ts'
 import { forgottenText, type Rids } from './rids.ts'
 import { allows } from './scopes.ts'
 import { type RunOwner, SendRun } from './send-run.ts'
@@ -43,7 +44,8 @@ export class Publishing implements RunOwner {
   /** Hot resume: the window goes on. A producer that is just being opened is waited for. */
   resumed(pid: number): PopenResult | Promise<PopenResult> {
     const producer = this.#producers.get(pid)
-    return producer ? { limit: producer.raised() } : this.#opening.get(pid)!
+    if (!producer) return this.#opening.get(pid)!
+    return { limit: producer.raised(), accepted: [producer.acceptedCount, producer.acceptedBytes] }
   }
 
   open(args: PopenArgs, signal: AbortSignal): Promise<PopenResult> {
@@ -294,12 +296,17 @@ export class Publishing implements RunOwner {
   }
 
   #checkRight(topic: string): void {
-    if (isSystemTopic(topic)) throw refuse(40390, `topic ${topic} is RocketMQ's own; clients do not send to it`)
-    if (!allows(this.#host.principal.scopes, { type: 'publish', topic }))
-      throw refuse(40390, `the token does not allow sending to topic ${topic}`, {
-        hint: 'ask for a token with this topic in `pub`',
-      })
+    checkPublishing(this.#host.principal, topic)
   }
+}
+
+/** Throws RefusedError when it may not send there. */
+export function checkPublishing({ scopes }: Principal, topic: string): void {
+  if (isSystemTopic(topic)) throw refuse(40390, `topic ${topic} is RocketMQ's own; clients do not send to it`)
+  if (!allows(scopes, { type: 'publish', topic }))
+    throw refuse(40390, `the token does not allow sending to topic ${topic}`, {
+      hint: 'ask for a token with this topic in `pub`',
+    })
 }
 
 interface Batch {
@@ -311,7 +318,7 @@ interface Batch {
 }
 
 /** A broker batch takes one order key, no delays and no compressed bodies (spec remoting 3.2). */
-function atomicFault(items: readonly SendItem[]): Fault | undefined {
+export function atomicFault(items: readonly SendItem[]): Fault | undefined {
   const key = items[0]!.orderKey
   if (items.some(item => item.orderKey !== key))
     return { code: 40005, text: 'all messages of an atomic batch must have the same message group', outcome: 'not-executed' }

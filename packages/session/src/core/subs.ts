@@ -216,7 +216,8 @@ export class Subs {
   }
 }
 
-function checkSpec(host: SessionHost, spec: SubSpec): void {
+/** Names, topics and rights of a subscription. Throws RefusedError. */
+export function checkSpec(host: Pick<SessionHost, 'principal'>, spec: SubSpec): void {
   if (spec.topics.length === 0) throw refuse(40000, 'a subscription needs at least one topic')
   if (spec.topics.length > maxTopicsPerSub) throw refuse(40000, `a subscription may have ${maxTopicsPerSub} topics`)
   for (const [topic, filterType] of spec.topics) {
@@ -238,7 +239,7 @@ function checkGroupSpec(spec: SubSpec): void {
     throw refuse(40015, `a lease of ${spec.leaseMs} ms was asked for; it must be ${minLeaseMs} to ${maxLeaseMs} ms`)
 }
 
-const allowed = (host: SessionHost, spec: SubSpec): boolean =>
+const allowed = (host: Pick<SessionHost, 'principal'>, spec: SubSpec): boolean =>
   spec.topics.every(([topic]) =>
     allows(
       host.principal.scopes,

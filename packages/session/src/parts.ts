@@ -1,0 +1,13 @@
+/** What the bridge needs to do single operations without a session (HTTP), by the same rules. */
+export { verify } from './core/auth.ts'
+export { type Fault, faultOf, statusFaults } from './core/errors.ts'
+export { defaultLimits } from './core/limits.ts'
+export { isFault, itemOf, type MessageRules, type ProducerKind } from './core/message.ts'
+export { atomicFault, checkName, checkPublishing } from './core/publishing.ts'
+export { allows } from './core/scopes.ts'
+export { SessionRates } from './core/session-rates.ts'
+export { checkSpec } from './core/subs.ts'
+export { entryOf } from './subscriptions/entries.ts'
+export { type CompiledWhere, compileWhere, expressionOf } from './subscriptions/filter.ts'
+export { leaseTimes, nackDelayMs } from './subscriptions/group/lease.ts'
+export { createQueueNumbers, type QueueNumbers } from './subscriptions/queue-numbers.ts'
