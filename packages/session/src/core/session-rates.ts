@@ -26,9 +26,9 @@ export class SessionRates {
     this.#bytes = new RateLimit(bytes, 2 * Math.max(bytes, limits.maxBodyBytes, limits.publishWindowBytes), now)
   }
 
-  /** Undefined: within its rate. */
-  take(size: number, now: number): { waitMs: number; banned: boolean; fault: Fault | undefined } | undefined {
-    const frames = this.#frames.take(1, now)
+  /** Undefined: within its rate. `count`: 0 for what only answers deliveries, whose number the bridge itself decides. */
+  take(size: number, now: number, count = 1): { waitMs: number; banned: boolean; fault: Fault | undefined } | undefined {
+    const frames = this.#frames.take(count, now)
     const bytes = this.#bytes.take(size, now)
     const debt = Math.max(frames, bytes)
     if (debt === 0) return undefined
@@ -43,6 +43,9 @@ const tooFast = (retryAfter: number): Fault => ({
   outcome: 'not-executed',
   retryAfter,
 })
+
+/** Acknowledgements, limits and pongs come as often as deliveries are taken. */
+export const countsAsFrame = (kind: number): boolean => (kind < Kind.ACK || kind > Kind.LIMIT) && kind !== Kind.PONG
 
 /** About what it is on the wire: its bodies, and 64 bytes for each. */
 export function bytesOf(frame: ClientFrame): number {

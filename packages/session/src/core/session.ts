@@ -22,7 +22,7 @@ import { Publishing } from './publishing.ts'
 import { Requests } from './requests.ts'
 import { sealToken } from './resume-token.ts'
 import { Rids } from './rids.ts'
-import { bytesOf, SessionRates } from './session-rates.ts'
+import { bytesOf, countsAsFrame, SessionRates } from './session-rates.ts'
 import type { SessionHost, Shared } from './shared.ts'
 import { scopeLost, Subs } from './subs.ts'
 import { TokenWatch } from './token-watch.ts'
@@ -202,7 +202,7 @@ export class Session implements SessionHost {
 
   frame(frame: ClientFrame): void {
     this.heardAt = this.shared.clock.monotonic()
-    const over = this.#rates.take(bytesOf(frame), this.heardAt)
+    const over = this.#rates.take(bytesOf(frame), this.heardAt, countsAsFrame(frame[0]) ? 1 : 0)
     if (over !== undefined && this.#tooFast(over.waitMs, over.banned)) return
     switch (frame[0]) {
       case Kind.SEND:

@@ -60,7 +60,7 @@ const cutBroadcast = (bytes: number): Case => ({
 })
 
 export const resumeCases: readonly Case[] = [
-  ...[1, 300, 1000, 1800].map(cutSend),
+  ...[1, 300, 700, 1200].map(cutSend),
   ...[1, 500, 2000, 6000].map(cutReceive),
   ...[1, 2500].map(cutBroadcast),
   {
