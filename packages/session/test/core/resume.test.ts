@@ -45,7 +45,10 @@ describe('hot resume', () => {
     const { client: again, welcome } = await resumed(parts, client, token)
     expect(welcome).toMatchObject({ session: client.session, resumed: 2, epoch: 2 })
     expect(welcome.resumeCause).toBeUndefined()
-    expect(welcome.results.map(frame => frame[2])).toEqual([{ limit: [356, 4_194_304 + 100], accepted: [100, 100] }, { redelivered: 2 }])
+    expect(welcome.results.map(frame => frame[2])).toEqual([
+      { limit: [356, 4_194_304 + 100], accepted: [100, 100] },
+      { redelivered: 2 },
+    ])
     expect(parts.subs.opened).toHaveLength(1)
     expect(parts.subs.opened[0]!.calls).toContainEqual(['attach', 4])
     expect(parts.sessions.stats()).toMatchObject({ connected: 1, detached: 0, resumedHot: 1 })
