@@ -39,6 +39,9 @@ interface Held {
   until: number
 }
 
+const placeOf = ({ topic, queueId, offset }: Pick<Held, 'topic' | 'queueId' | 'offset'>): string =>
+  `${topic}@${queueId}@${offset}`
+
 /** What is known of one message from outside. */
 interface Known {
   /** Where it was first stored. */
@@ -49,6 +52,8 @@ interface Known {
   acknowledged: boolean
   /** One was sent, and the broker died before it answered. */
   maybe: boolean
+  /** The broker died while the message was being brought back: there may be two copies of it. */
+  twins: boolean
 }
 
 /** One group that pops, acknowledges and changes times at random, over the lives of a broker that is killed in the middle of things. */
@@ -57,6 +62,8 @@ class World {
   readonly #clock = new FakeClock()
   readonly #end: 'killed' | 'power cut'
   readonly #known = new Map<string, Known>()
+  /** Topic, queue and offset → until when it is held; for ever once it is acknowledged. */
+  readonly #places = new Map<string, number>()
   #disk: MemoryDisk
   #broker!: RunningBroker
   #caller!: Caller
@@ -93,6 +100,8 @@ class World {
   }
 
   async die(): Promise<void> {
+    for (const known of this.#known.values())
+      if (!known.acknowledged && (known.held === null || known.held.until <= this.#clock.monotonic())) known.twins = true
     this.#disk = this.#end === 'killed' ? this.#disk.kill() : this.#disk.crash()
     await this.#stop()
   }
@@ -135,7 +144,7 @@ class World {
     const answer = await this.call(RequestCode.SEND_MESSAGE_V2, ext, Buffer.from(text))
     if (answer.code !== ResponseCode.SUCCESS) return
     const [queueId, offset] = [Number(answer.ext!['queueId']), Number(answer.ext!['queueOffset'])]
-    this.#known.set(text, { queueId, offset, held: null, acknowledged: false, maybe: false })
+    this.#known.set(text, { queueId, offset, held: null, acknowledged: false, maybe: false, twins: false })
   }
 
   /** Returns how many messages came. */
@@ -149,6 +158,7 @@ class World {
       pollTime: 0,
       initMode: 0,
     })
+    const until = this.#clock.monotonic() + invisibleTime
     const answer = await this.call(RequestCode.POP_MESSAGE, ext)
     if (answer.code !== ResponseCode.SUCCESS) return 0
     const header = popMessageResponse.decode(answer.ext)
@@ -171,7 +181,7 @@ class World {
         offset,
       })
       const topic = retry === 0 ? 'T' : RETRY
-      this.#came(message.body.toString(), { topic, queueId, offset, extraInfo, until: this.#clock.monotonic() + invisibleTime })
+      this.#came(message.body.toString(), { topic, queueId, offset, extraInfo, until })
     })
     return messages.length
   }
@@ -180,10 +190,14 @@ class World {
     const known = this.#known.get(text)
     // Stored, and its answer was lost.
     if (known === undefined) {
-      this.#known.set(text, { queueId: held.queueId, offset: held.offset, held, acknowledged: false, maybe: false })
+      this.#known.set(text, { queueId: held.queueId, offset: held.offset, held, acknowledged: false, maybe: false, twins: false })
       return
     }
-    if (this.#end === 'killed') {
+    const place = placeOf(held)
+    if (this.#end === 'killed' && (this.#places.get(place) ?? 0) > this.#clock.monotonic())
+      throw new Error(`${text} came twice from ${place} within its lease, or after it was acknowledged`)
+    this.#places.set(place, held.until)
+    if (this.#end === 'killed' && !known.twins) {
       if (known.acknowledged) throw new Error(`${text} was acknowledged and came again`)
       if (known.held !== null && known.held.until > this.#clock.monotonic())
         throw new Error(`${text} came twice within its lease`)
@@ -200,7 +214,6 @@ class World {
   async #acknowledge(known = this.#anyHeld()): Promise<void> {
     if (known === undefined) return
     const { topic, queueId, offset, extraInfo, until } = known.held!
-    const isLive = until > this.#clock.monotonic()
     const wasMaybe = known.maybe
     known.maybe = true
     const ext = ackMessageRequest.encode({ consumerGroup: 'G', topic, queueId, offset, extraInfo })
@@ -208,9 +221,10 @@ class World {
     if (answer.code !== ResponseCode.SUCCESS) return
     // After the end of a lease it says yes and does nothing, or is just in time.
     if (until < this.#clock.monotonic() - LATEST_MS) known.maybe = wasMaybe
-    if (!isLive || known.held === null) return
+    if (until <= this.#clock.monotonic() || known.held === null) return
     known.acknowledged = true
     known.held = null
+    this.#places.set(placeOf({ topic, queueId, offset }), Infinity)
   }
 
   async #changeTime(): Promise<void> {
@@ -219,17 +233,19 @@ class World {
     const { held } = known
     const { topic, queueId, offset, extraInfo, until } = held!
     const invisibleTime = this.#random.pick([0, 2000, 30_000])
-    const isLive = until > this.#clock.monotonic()
+    const changedUntil = this.#clock.monotonic() + invisibleTime
     // Whatever becomes of it, the message may come from now on.
     known.held = null
+    this.#places.set(placeOf(held!), 0)
     const ext = changeInvisibleTimeRequest.encode({ consumerGroup: 'G', topic, queueId, offset, extraInfo, invisibleTime })
     const answer = await this.call(RequestCode.CHANGE_MESSAGE_INVISIBLETIME, ext)
-    if (answer.code !== ResponseCode.SUCCESS || !isLive || known.held !== null) return
+    if (answer.code !== ResponseCode.SUCCESS || until <= this.#clock.monotonic() || known.held !== null) return
     const fields = extraInfo.split(' ')
     fields[0] = String(offset)
     fields[1] = answer.ext!['popTime']!
     fields[2] = String(invisibleTime)
-    known.held = { topic, queueId, offset, extraInfo: fields.join(' '), until: this.#clock.monotonic() + invisibleTime }
+    known.held = { topic, queueId, offset, extraInfo: fields.join(' '), until: changedUntil }
+    this.#places.set(placeOf(known.held), changedUntil)
   }
 
   /** The committed offset has not passed a message that is neither acknowledged nor stored once more. */
