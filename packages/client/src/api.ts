@@ -69,7 +69,10 @@ export interface ConnStats {
   readonly in: Counter
   readonly out: Counter
   readonly rtt: number
+  /** Messages that wait in memory for the application to take them. */
   readonly buffered: number
+  /** Bytes that the network has not taken yet. */
+  readonly unsent: number
   readonly reconnects: number
 }
 

@@ -59,6 +59,8 @@ export interface Part {
   openArgs(rid: number): PopenArgs | SubArgs
   /** Subscription: highest seq received without a gap, for a hot resume. */
   readonly lastSeq?: number
+  /** Subscription: messages that wait for the application. */
+  readonly buffered?: number
   /**
    * Open on this socket. 'new' is the first time; 'none' means reconnected without the old session. May come without `disconnected` before
    * it: the connection has moved, and deliveries that came before are settled over the link they came from. What is sent in this call goes

@@ -38,6 +38,8 @@ export const openWebSocket =
   (WebSocket: WebSocketClass | undefined): Environment['open'] =>
   (url, handlers) => {
     try {
+      // Browsers would take it for a path of their page.
+      if (!/^wss?:/.test(url)) throw new TypeError(`a url begins with ws: or wss:, not like ${url.slice(0, 40)}`)
       return attach(new WebSocket!(url, SUBPROTOCOL), handlers)
     } catch (error) {
       // Not a url, or one that this page must not open: trying again does not help.

@@ -116,7 +116,10 @@ export class Core implements Channel, DialerHost {
   stats(): ConnStats {
     const { link } = this
     const reconnects = Math.max(0, this.#welcomes - 1)
-    return { in: { ...this.#in }, out: { ...this.#out }, rtt: link?.rtt ?? 0, buffered: link?.bufferedBytes ?? 0, reconnects }
+    let buffered = 0
+    for (const { part } of this.#parts.slots.values()) buffered += part.buffered ?? 0
+    const unsent = link?.bufferedBytes ?? 0
+    return { in: { ...this.#in }, out: { ...this.#out }, rtt: link?.rtt ?? 0, buffered, unsent, reconnects }
   }
 
   async drain(timeoutMs: number, signal?: AbortSignal): Promise<DrainReport> {

@@ -1,9 +1,11 @@
-declare const reportError: ((error: unknown) => void) | undefined
+declare const document: unknown
+declare const reportError: (error: unknown) => void
 declare const console: { error(...parts: unknown[]): void }
 
 /** Where exceptions of the application's callbacks go: they must not break a state machine, and must not vanish. */
 export function report(error: unknown): void {
-  if (typeof reportError === 'function') reportError(error)
+  // Outside of pages it would end the process (Deno).
+  if (typeof document === 'object') reportError(error)
   else console.error(error)
 }
 

@@ -190,6 +190,10 @@ export class Subscription implements Part, LeaseOwner {
 
   // ---- the connection calls
 
+  get buffered(): number {
+    return this.#buffer.length
+  }
+
   get lastSeq(): number {
     return this.#source?.lastSeq ?? 0
   }

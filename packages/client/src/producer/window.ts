@@ -6,7 +6,10 @@ export class SendWindow {
   readonly #maxBytesInFlight: number
   flyingCount = 0
   flyingBytes = 0
-  /** All of it: more than this can never go at once. */
+  /**
+   * All of it: more than this can never go at once, and never more are unanswered. After hot resumes the allowance alone would permit more,
+   * and the bridge keeps only a window's worth of receipts to repeat.
+   */
   count = Infinity
   bytes = Infinity
   /** Cumulative since POPEN, as the bridge counts. */
@@ -58,12 +61,16 @@ export class SendWindow {
   fits(count: number, bytes: number, whole: boolean): boolean {
     if (!this.allows(count, bytes)) return false
     if (whole && this.flyingCount === 0) return true
-    return this.flyingCount + count <= this.#maxInFlight && this.flyingBytes + bytes <= this.#maxBytesInFlight
+    return this.flyingCount + count <= this.#mostInFlight && this.flyingBytes + bytes <= this.#maxBytesInFlight
+  }
+
+  get #mostInFlight(): number {
+    return Math.min(this.#maxInFlight, this.count)
   }
 
   /** Behind what waits. */
   room(queuedCount: number, queuedBytes: number): { messages: number; bytes: number } {
-    const messages = Math.min(this.#limitCount - this.#sentCount, this.#maxInFlight - this.flyingCount) - queuedCount
+    const messages = Math.min(this.#limitCount - this.#sentCount, this.#mostInFlight - this.flyingCount) - queuedCount
     const bytes = Math.min(this.#limitBytes - this.#sentBytes, this.#maxBytesInFlight - this.flyingBytes) - queuedBytes
     return { messages: Math.max(0, messages), bytes: Math.max(0, bytes) }
   }

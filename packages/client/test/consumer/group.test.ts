@@ -64,7 +64,7 @@ const errorOf = (work: Promise<unknown>): Promise<BridgeError> =>
   )
 
 const reported: unknown[] = []
-beforeEach(() => vi.stubGlobal('reportError', (error: unknown) => reported.push(error)))
+beforeEach(() => void vi.spyOn(console, 'error').mockImplementation((error: unknown) => void reported.push(error)))
 afterEach(() => {
   vi.unstubAllGlobals()
   reported.length = 0
