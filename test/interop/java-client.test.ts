@@ -64,8 +64,19 @@ const scenarios: Record<string, readonly string[]> = {
     'one message was suspended once',
     'one consumer a queue',
   ],
+  pop: [
+    'everything subscribed to is consumed once in the end, unchanged',
+    'the failed ones came again',
+    'reconsumeTimes, delay and properties',
+    'both members got some',
+    'they popped, nobody pulled',
+  ],
   retry: ['everything is consumed once in the end, unchanged', 'the failed ones came again', 'reconsumeTimes and delay'],
 }
+
+/** Request codes of POP are too large for the ROCKETMQ header, which has 16 bits for them. */
+const scenariosOf = (serialization: string): [string, readonly string[]][] =>
+  Object.entries(scenarios).filter(([name]) => serialization === 'JSON' || name !== 'pop')
 
 const why = inject('available').java
 
@@ -82,9 +93,15 @@ describe.skipIf(why !== '')('the official Java client', () => {
         let checks: Checks
         beforeAll(async () => {
           const run = `${version.replaceAll('.', '')}_${serialization}`
-          checks = await javaChecks(server, version, run, Object.keys(scenarios), [`-Drocketmq.serialize.type=${serialization}`])
+          checks = await javaChecks(
+            server,
+            version,
+            run,
+            scenariosOf(serialization).map(([name]) => name),
+            [`-Drocketmq.serialize.type=${serialization}`],
+          )
         })
-        for (const [scenario, names] of Object.entries(scenarios)) {
+        for (const [scenario, names] of scenariosOf(serialization)) {
           for (const name of [...names, 'no exception']) {
             it(`${scenario}: ${name}`, () => expect(checks.get(`${scenario}: ${name}`) ?? 'was not reported').toBe(''))
           }

@@ -27,6 +27,7 @@ public final class Main {
         SCENARIOS.put("query", QueryScenario::run);
         SCENARIOS.put("orderly", OrderlyScenario::run);
         SCENARIOS.put("retry", RetryScenario::run);
+        SCENARIOS.put("pop", PopScenario::run);
         SCENARIOS.put("hold", HoldScenario::run);
     }
 
