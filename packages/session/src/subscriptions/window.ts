@@ -33,4 +33,12 @@ export class Window {
     this.bytes += size
     return ++this.lastSeq
   }
+
+  /** The seq of the first of so many entries. */
+  takeMany(count: number, bytes: number): number {
+    const first = this.lastSeq + 1
+    this.lastSeq += count
+    this.bytes += bytes
+    return first
+  }
 }

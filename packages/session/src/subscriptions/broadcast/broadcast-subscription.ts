@@ -8,7 +8,7 @@ import { isLasting, type Shared, textOf } from '../shared.ts'
 import { entryOverheadBytes, Window } from '../window.ts'
 import { Conflater } from './conflater.ts'
 import { Cursor, type CursorOwner } from './cursor.ts'
-import type { EntryBatch } from './entry-batch.ts'
+import { type BatchPart, columnsOf, type EntryBatch } from './entry-batch.ts'
 import type { Feeds } from './feeds.ts'
 import { Sent } from './sent.ts'
 import { SlowWatch } from './slow-watch.ts'
@@ -33,7 +33,10 @@ export interface Place {
   readonly offset: number
 }
 
-/** What was passed over is told when it is this many gaps old at the latest. */
+/** What of a part of a batch one client is sent. */
+type Sending = Pick<BatchPart, 'entries' | 'offsets' | 'sizes' | 'bytes'>
+
+/** Frames that wait for the client to take anything. */
 const maxOutbox = 1024
 
 /** One client's view of whole topics: a cursor for each queue over what all subscribers read together. */
@@ -94,6 +97,7 @@ export class BroadcastSubscription implements Subscription, CursorOwner {
   }
 
   arrived(cursor: Cursor): void {
+    if (this.#troubles.size > 0) this.trouble(cursor, undefined)
     if (this.#closed || cursor.listed) return
     cursor.listed = true
     this.#listed.push(cursor)
@@ -212,10 +216,11 @@ export class BroadcastSubscription implements Subscription, CursorOwner {
       }
       const to = at + count
       const last = to === view.entries.length
-      this.#send(cursor, view.slice(at, to))
+      const part = view.part(at, to)
+      this.#send(cursor, part)
       cursor.offset = last ? batch.next : view.entries[to]![2]
       if (cursor.offset >= feed.maxOffset) cursor.joined = true
-      return view.sums[to]! - view.sums[at]!
+      return part.bytes
     }
   }
 
@@ -271,26 +276,18 @@ export class BroadcastSubscription implements Subscription, CursorOwner {
     }
     if (entries.length > 0) {
       this.#shared.counters.batchesEncoded++
-      this.#send(cursor, entries)
+      this.#send(cursor, { entries, ...columnsOf(entries), bytes: size })
     }
     conflater.own()
     return size
   }
 
-  #send(cursor: Cursor, entries: readonly Entry[]): void {
+  #send(cursor: Cursor, { entries, offsets, sizes, bytes }: Sending): void {
     const { counters } = this.#shared
-    const window = this.#window
-    const firstSeq = window.lastSeq + 1
-    const { length } = entries
-    const offsets = new Float64Array(length)
-    const sizes = new Float64Array(length)
-    for (let index = 0; index < length; index++) {
-      const entry = entries[index]!
-      offsets[index] = entry[2]
-      window.take((sizes[index] = entry[8].length + entryOverheadBytes))
-    }
-    this.#sent.add({ firstSeq, count: length, cursor, epoch: cursor.epoch, offsets, sizes })
-    counters.messagesOut += length
+    const count = entries.length
+    const firstSeq = this.#window.takeMany(count, bytes)
+    this.#sent.add({ firstSeq, count, cursor, epoch: cursor.epoch, offsets, sizes })
+    counters.messagesOut += count
     counters.batchesOut++
     const { topicIx } = cursor
     this.#host.send(

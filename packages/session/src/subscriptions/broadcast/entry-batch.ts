@@ -4,12 +4,18 @@ import type { Counters } from '../shared.ts'
 import { entryOverheadBytes } from '../window.ts'
 
 /** Mark on an entries array that subscribers share. */
-const part = Symbol('part of a batch')
+const partOf = Symbol('part of a batch')
 
-interface BatchPart {
+/** Consecutive entries of a batch, one object for all that are sent the same. */
+export interface BatchPart {
   readonly batch: EntryBatch
   readonly from: number
   readonly to: number
+  readonly entries: readonly Entry[]
+  /** Offset and size of each; they outlive the entries. */
+  readonly offsets: Float64Array
+  readonly sizes: Float64Array
+  readonly bytes: number
   encoded: Encoded | undefined
 }
 
@@ -31,7 +37,7 @@ export class EntryBatch {
   /** Property strings, for filters of tokens. */
   readonly #properties: readonly string[]
   readonly #counters: Counters
-  readonly #parts = new Map<number, readonly Entry[]>()
+  readonly #parts = new Map<number, BatchPart>()
   readonly #views = new Map<string, EntryBatch>()
   #encoded: Uint8Array | undefined
   #starts: Uint32Array | undefined
@@ -77,16 +83,18 @@ export class EntryBatch {
     return to - index
   }
 
-  /** Entries `from` to `to`, the same array for all that ask for the same part: it is encoded once. */
-  slice(from: number, to: number): readonly Entry[] {
+  /** Entries `from` to `to`. */
+  part(from: number, to: number): BatchPart {
     const key = from * 65_536 + to
     const known = this.#parts.get(key)
     if (known !== undefined) return known
     const entries = this.entries.slice(from, to)
-    const content: BatchPart = { batch: this, from, to, encoded: undefined }
-    Object.defineProperty(entries, part, { value: content })
-    if (this.#parts.size < maxParts) this.#parts.set(key, entries)
-    return entries
+    const { offsets, sizes } = columnsOf(entries)
+    const bytes = this.sums[to]! - this.sums[from]!
+    const content: BatchPart = { batch: this, from, to, entries, offsets, sizes, bytes, encoded: undefined }
+    Object.defineProperty(entries, partOf, { value: content })
+    if (this.#parts.size < maxParts) this.#parts.set(key, content)
+    return content
   }
 
   /** Of what passes a token's filter; one for all that have the same. */
@@ -135,6 +143,18 @@ export class EntryBatch {
   }
 }
 
+/** What is kept of entries after they were sent. */
+export function columnsOf(entries: readonly Entry[]): { offsets: Float64Array; sizes: Float64Array } {
+  const offsets = new Float64Array(entries.length)
+  const sizes = new Float64Array(entries.length)
+  for (let index = 0; index < entries.length; index++) {
+    const entry = entries[index]!
+    offsets[index] = entry[2]
+    sizes[index] = entry[8].length + entryOverheadBytes
+  }
+  return { offsets, sizes }
+}
+
 /** Head of a MessagePack array. */
 function arrayHead(count: number): Uint8Array {
   return count < 16 ? Uint8Array.of(0x90 | count) : Uint8Array.of(0xdc, count >> 8, count & 255)
@@ -146,7 +166,7 @@ function arrayHead(count: number): Uint8Array {
  */
 export function wireFrame(frame: Frame): Frame {
   if (frame[0] !== Kind.DELIVER) return frame
-  const content = (frame[3] as { readonly [part]?: BatchPart })[part]
+  const content = (frame[3] as { readonly [partOf]?: BatchPart })[partOf]
   if (content === undefined) return frame
   content.encoded ??= { encoded: content.batch.encode(content.from, content.to) }
   const entries = content.encoded as unknown as readonly Entry[]

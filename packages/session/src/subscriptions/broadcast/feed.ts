@@ -3,6 +3,7 @@ import type { Entry } from '@cometmq/protocol'
 import { entryOf } from '../entries.ts'
 import { isLasting, type Shared, textOf } from '../shared.ts'
 import { EntryBatch } from './entry-batch.ts'
+import { OlderBatches } from './older-batches.ts'
 
 /** A subscriber's place in a queue, waiting for what comes. */
 export interface Waiter {
@@ -23,7 +24,10 @@ interface Reading {
   readonly offset: number
   waiters: Waiter[]
   failures: number
+  begun: boolean
 }
+
+const newReading = (offset: number): Reading => ({ offset, waiters: [], failures: 0, begun: false })
 
 /** What all feeds keep together. */
 export interface RingBudget {
@@ -32,6 +36,8 @@ export interface RingBudget {
 
 const batchMessages = 64
 const batchBytes = 32 * 1024
+/** Reads of older places at a time. */
+const maxCatchUps = 8
 const maxRingBatches = 1024
 /** A wanted offset so far beyond what was read is not waited for by reading on. */
 const farMessages = 4096
@@ -53,9 +59,8 @@ export class Feed {
   /** Where the ring goes on; undefined before the first subscriber. */
   #end: number | undefined
   #tail: Reading | undefined
-  /** Newest last. */
-  readonly #older: EntryBatch[] = []
-  #olderBytes = 0
+  readonly #older: OlderBatches
+  /** In the order they were wanted; the first few are under way. */
   readonly #catchUps = new Set<Reading>()
   /** As the last answers told. */
   minOffset = 0
@@ -69,12 +74,13 @@ export class Feed {
     this.#budget = budget
     this.queue = queue
     this.#expression = expression
+    this.#older = new OlderBatches(shared.clock, shared.limits.catchUpBytes)
     this.number = shared.numbers.of(queue.brokerName, queue.queueId)
   }
 
   /** Bytes of messages kept. */
   get bytes(): number {
-    return this.#ringBytes + this.#olderBytes
+    return this.#ringBytes + this.#older.bytes
   }
 
   /** The batch that covers an offset, when it is here. */
@@ -93,11 +99,7 @@ export class Feed {
       }
       return ring[low]
     }
-    for (let index = this.#older.length - 1; index >= 0; index--) {
-      const batch = this.#older[index]!
-      if (offset >= batch.from && offset < batch.next) return batch
-    }
-    return undefined
+    return this.#older.find(offset)
   }
 
   /** There is nothing at the waiter's offset: it is told when there may be. */
@@ -106,7 +108,7 @@ export class Feed {
     this.#end ??= offset
     if (offset > this.#end && (this.#tail === undefined || offset - this.#end > farMessages)) this.#jump(offset)
     if (offset >= this.#end) {
-      this.#tail ??= this.#begin(this.#end)
+      if (this.#tail === undefined) this.#begin((this.#tail = newReading(this.#end)))
       this.#wait(this.#tail, waiter)
       return
     }
@@ -114,13 +116,15 @@ export class Feed {
     for (const reading of this.#catchUps) {
       if (offset >= reading.offset && offset < reading.offset + readMessages) return this.#wait(reading, waiter)
     }
-    const reading = this.#begin(offset)
+    const reading = newReading(offset)
     this.#catchUps.add(reading)
     this.#wait(reading, waiter)
+    this.#beginCatchUps()
   }
 
   close(): void {
     this.#abort.abort()
+    this.#older.close()
     this.#budget.bytes -= this.#ringBytes
   }
 
@@ -140,11 +144,17 @@ export class Feed {
     this.#tail = undefined
   }
 
-  #begin(offset: number): Reading {
-    const reading: Reading = { offset, waiters: [], failures: 0 }
-    // After this turn: whoever wants the same by then is in the list.
-    queueMicrotask(() => void this.#read(reading))
-    return reading
+  #begin(reading: Reading): void {
+    reading.begun = true
+    void this.#read(reading)
+  }
+
+  #beginCatchUps(): void {
+    let count = 0
+    for (const reading of this.#catchUps) {
+      if (++count > maxCatchUps) return
+      if (!reading.begun) this.#begin(reading)
+    }
   }
 
   async #read(reading: Reading): Promise<void> {
@@ -196,7 +206,7 @@ export class Feed {
 
   #done(reading: Reading): void {
     if (this.#tail === reading) this.#tail = undefined
-    this.#catchUps.delete(reading)
+    if (this.#catchUps.delete(reading)) this.#beginCatchUps()
     for (const waiter of reading.waiters) {
       if (waiter.waitsFor !== reading) continue
       waiter.waitsFor = undefined
@@ -265,15 +275,8 @@ export class Feed {
   }
 
   #put(batch: EntryBatch, isTail: boolean): void {
-    const { ringBytes, allRingsBytes, catchUpBytes } = this.#shared.limits
-    if (!isTail) {
-      this.#older.push(batch)
-      this.#olderBytes += batch.bytes
-      while (this.#older.length > 1 && (this.#olderBytes > catchUpBytes || this.#older.length > maxRingBatches)) {
-        this.#olderBytes -= this.#older.shift()!.bytes
-      }
-      return
-    }
+    const { ringBytes, allRingsBytes } = this.#shared.limits
+    if (!isTail) return this.#older.add(batch)
     this.#end = batch.next
     const last = this.#ring[this.#ring.length - 1]
     if (last !== undefined && last.entries.length === 0 && batch.entries.length === 0) {
