@@ -6,14 +6,24 @@ interface Pair {
   server: Socket
 }
 
+export interface Cut {
+  /** Bytes that still go through. */
+  up?: number
+  down?: number
+  /** Only the client learns of it: the other socket stays open, and nothing comes over it any more. */
+  halfOpen?: boolean
+}
+
 /** A TCP proxy that can cut (with a reset), freeze and refuse. */
 export class CuttingProxy {
   readonly #server: Server
   readonly #pairs = new Set<Pair>()
+  /** Server ends of half-open connections. */
+  readonly #left = new Set<Socket>()
   #refuseUntil = 0
   #frozenUntil = 0
   #cutting = false
-  #cutAfter: { up?: number; down?: number } | null = null
+  #cutAfter: Cut | null = null
   /** Sockets cut so far. */
   cuts = 0
 
@@ -34,8 +44,8 @@ export class CuttingProxy {
   }
 
   /** Resets all sockets: now, or once so many more bytes went through in a direction (the rest of that chunk is lost). */
-  cut(after: { up?: number; down?: number } = {}): void {
-    if (after.up === undefined && after.down === undefined) this.#cutAll()
+  cut(after: Cut = {}): void {
+    if (after.up === undefined && after.down === undefined) this.#cutAll(after.halfOpen)
     else this.#cutAfter = { ...after }
   }
 
@@ -59,6 +69,7 @@ export class CuttingProxy {
 
   async close(): Promise<void> {
     this.#cutAll()
+    for (const server of this.#left) server.destroy()
     await new Promise<void>(resolve => this.#server.close(() => resolve()))
   }
 
@@ -75,10 +86,13 @@ export class CuttingProxy {
     const end = (): void => {
       this.#pairs.delete(pair)
       client.destroy()
-      server.destroy()
+      if (!this.#left.has(server)) server.destroy()
     }
     client.on('close', end)
-    server.on('close', end)
+    server.on('close', () => {
+      this.#left.delete(server)
+      end()
+    })
     client.on('data', chunk => this.#pass(chunk, server, 'up'))
     server.on('data', chunk => this.#pass(chunk, client, 'down'))
     if (Date.now() < this.#frozenUntil) {
@@ -99,17 +113,19 @@ export class CuttingProxy {
       to.write(chunk)
       return
     }
+    const { halfOpen } = this.#cutAfter!
     this.#cutAfter = null
     this.#cutting = true
     // The first part arrives, then the reset: a frame cut in the middle.
-    to.write(chunk.subarray(0, left), () => this.#cutAll())
+    to.write(chunk.subarray(0, left), () => this.#cutAll(halfOpen))
   }
 
-  #cutAll(): void {
+  #cutAll(halfOpen = false): void {
     this.#cutting = false
     for (const { client, server } of this.#pairs) {
+      if (halfOpen) this.#left.add(server)
+      else server.resetAndDestroy()
       client.resetAndDestroy()
-      server.resetAndDestroy()
       this.cuts++
     }
     this.#pairs.clear()

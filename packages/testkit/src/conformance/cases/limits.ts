@@ -31,7 +31,8 @@ export const limitCases: readonly Case[] = [
     async run(t) {
       const { name, topic } = await newTopic(t)
       const connection = t.open([topic])
-      await connection.producer(name).sendBatch(numbers(100).map(value => ({ value: value + ascii(10_000) })))
+      const producer = connection.producer(name, { compress: false })
+      await producer.sendBatch(numbers(100).map(value => ({ value: value + ascii(10_000) })))
       const consumer = connection.consumer({ topics: [name], group: t.name('g'), prefetch: { bytes: 50_000 } })
       let most = 0
       let count = 0
