@@ -110,10 +110,18 @@ export class PopQueue {
 
   /** Gives a message a lease of its own; undefined when there is nothing to lease. */
   move(offset: number, time: LeaseTime, released: (lease: Lease) => void): Lease | undefined {
-    const holder = this.holderOf(offset)
-    if (holder === undefined) return undefined
+    const index = this.#indexOf(offset)
+    const run = index === -1 ? undefined : this.#runs[index]
+    if (run === undefined || run.isSettled(offset)) return undefined
     const lease = new Lease(this, offset, 1, time)
-    if (this.#moved.has(offset)) released(holder)
+    if (run.span === 1) {
+      // Nothing else is in its run: it needs no second lease.
+      released(run)
+      this.#runs[index] = lease
+      return lease
+    }
+    const before = this.#moved.get(offset)
+    if (before !== undefined) released(before)
     this.#moved.set(offset, lease)
     return lease
   }
@@ -153,19 +161,25 @@ export class PopQueue {
   }
 
   #runOf(offset: number): Lease | undefined {
+    const index = this.#indexOf(offset)
+    return index === -1 ? undefined : this.#runs[index]
+  }
+
+  /** Of the run that covers an offset; -1 when none does. */
+  #indexOf(offset: number): number {
     const runs = this.#runs
     let low = this.#head
-    let run = runs[low]
-    if (run === undefined || offset < run.start || offset >= this.next) return undefined
-    if (offset < run.start + run.span) return run
+    const head = runs[low]
+    if (head === undefined || offset < head.start || offset >= this.next) return -1
+    if (offset < head.start + head.span) return low
     let high = runs.length
     while (high - low > 1) {
       const middle = (low + high) >> 1
       if (runs[middle]!.start <= offset) low = middle
       else high = middle
     }
-    run = runs[low]!
-    return offset < run.start + run.span ? run : undefined
+    const run = runs[low]!
+    return offset < run.start + run.span ? low : -1
   }
 
   #runSettled(run: Lease): void {
