@@ -82,13 +82,35 @@ describe('sending', () => {
     expect(line.sent(Kind.SENDB).map(frame => frame[4].length)).toEqual([256])
     expect(producer.window.messages).toBe(0)
     const rid = line.sent(Kind.SENDB)[0]![1]
+    const rids = Array.from({ length: 300 }, (_, n) => rid + n)
+    await line.receipts(...rids.slice(0, 20))
     await line.give([Kind.PLIMIT, pid, 276, 4_194_304])
+    await line.receipts(...rids.slice(20, 256))
     await line.give([Kind.PLIMIT, pid, 512, 4_194_304])
     expect(line.sent(Kind.SENDB).map(frame => frame[4].length)).toEqual([256, 20, 24])
-    const rids = Array.from({ length: 300 }, (_, n) => rid + n)
-    await line.receipts(...rids)
+    await line.receipts(...rids.slice(256))
     expect(await Promise.all(sends)).toHaveLength(300)
     expect(producer.window.messages).toBe(212)
+  })
+
+  it('has no more than the window unanswered, whatever the allowance: the bridge keeps no more receipts', async () => {
+    const { line, producer } = await open()
+    for (let n = 0; n < 300; n++) void producer.send(`m${n}`)
+    await settle()
+    const [, rid] = line.sent(Kind.SENDB)[0]!
+    line.bridge.socket.cut()
+    await line.clock.advanceAsync(20_000)
+    line.bridge.socket.accept()
+    await settle()
+    const [popen] = line.bridge.socket.hello.producers!
+    // All of them have been stored; the receipts were lost.
+    const result = { limit: [512, 8_388_608], accepted: [256, 1_000] }
+    line.bridge.socket.welcome({ resumed: 2, results: [[Kind.OK, popen![0], result]] })
+    await settle()
+    expect(line.sent(Kind.SENDB).map(frame => [frame[1], frame[4].length])).toEqual([[rid, 256]])
+    expect(producer.window.messages).toBe(0)
+    await line.receipts(...Array.from({ length: 44 }, (_, n) => rid + n))
+    expect(line.sent(Kind.SENDB).map(frame => frame[4].length)).toEqual([256, 44])
   })
 
   it('cuts frames at 128 KiB of bodies', async () => {
@@ -252,6 +274,7 @@ describe('batches', () => {
     void producer.sendBatch([{ value: 'one' }, { value: 'two' }], { atomic: true })
     await settle()
     expect(line.sent(Kind.SENDB).map(frame => frame[4].length)).toEqual([255])
+    await line.receipts(line.sent(Kind.SENDB)[0]![1])
     await line.give([Kind.PLIMIT, pid, 257, 4_194_304])
     expect(line.sent(Kind.SENDB).map(frame => frame[4].length)).toEqual([255, 2])
     const large = producer.sendBatch(
@@ -314,6 +337,7 @@ describe('resume', () => {
     line.bridge.socket.welcome({ resumed: 1, results: [[Kind.OK, rid, { limit: [2, 1_000] }]] })
     await settle()
     expect(bodies(line)).toEqual(['first', 'second'])
+    await line.receipts(...line.sent(Kind.SEND).map(frame => frame[1]))
     await line.give([Kind.PLIMIT, pid, 4, 1_000])
     expect(bodies(line)).toEqual(['first', 'second', 'third'])
     expect(line.sent(Kind.SEND).every(frame => (frame[3] & Flag.resent) !== 0)).toBe(true)
@@ -390,11 +414,12 @@ describe('life', () => {
     for (let n = 0; n < 400; n++) void writer.write({ value: 'x' }).then(() => written++)
     for (let turn = 0; turn < 20; turn++) await line.clock.advanceAsync(1)
     expect(written).toBe(256 + 63)
-    await line.give([Kind.PLIMIT, line.bridge.socket.hello.producers![0]![1], 1000, 4_194_304])
+    const rid = line.sent(Kind.SEND).concat(line.sent(Kind.SENDB) as never[])[0]![1]
+    await line.receipts(...Array.from({ length: 200 }, (_, n) => rid + n))
+    await line.give([Kind.PLIMIT, line.bridge.socket.hello.producers![0]![1], 456, 4_194_304])
     for (let turn = 0; turn < 20; turn++) await line.clock.advanceAsync(1)
     expect(written).toBe(400)
-    const rid = line.sent(Kind.SEND).concat(line.sent(Kind.SENDB) as never[])[0]![1]
-    await line.give([Kind.RECEIPT, [[rid, 50392, null, 0, 0]]])
+    await line.give([Kind.RECEIPT, [[rid + 200, 50392, null, 0, 0]]])
     expect((await errorOf(writer.closed)).code).toBe('COMET_STORE_REFUSED')
   })
 })

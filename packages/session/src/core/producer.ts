@@ -20,7 +20,8 @@ export class SessionProducer {
   readonly running = new Set<SendRun>()
   readonly #windowCount: number
   readonly #windowBytes: number
-  readonly #receipts: (Receipt | undefined)[]
+  readonly #receipts: Receipt[] = []
+  readonly #maxReceipts: number
   #next = 0
 
   constructor(pid: number, topic: string, kind: ProducerKind, window: { count: number; bytes: number }) {
@@ -31,8 +32,8 @@ export class SessionProducer {
     this.#windowBytes = window.bytes
     this.limitCount = window.count
     this.limitBytes = window.bytes
-    // A client can have at most a window's worth of receipts that it did not see.
-    this.#receipts = new Array<Receipt | undefined>(window.count)
+    // A client can miss a window's worth of receipts. As many again may follow one of them before it is asked for.
+    this.#maxReceipts = 2 * window.count
   }
 
   /** False: the client went over its allowance. */
@@ -49,12 +50,16 @@ export class SessionProducer {
 
   keep(receipt: Receipt): void {
     this.#receipts[this.#next] = receipt
-    this.#next = this.#next + 1 === this.#receipts.length ? 0 : this.#next + 1
+    this.#next = this.#next + 1 === this.#maxReceipts ? 0 : this.#next + 1
   }
 
-  /** Linear: only asked for repetitions. */
+  /** Linear: only asked for repetitions. What was asked for counts as new: this answer may be lost, too. */
   known(rid: number): Receipt | 'running' | undefined {
-    for (const receipt of this.#receipts) if (receipt !== undefined && receipt[0] === rid) return receipt
+    for (const receipt of this.#receipts) {
+      if (receipt[0] !== rid) continue
+      this.keep(receipt)
+      return receipt
+    }
     for (const run of this.running) if (run.holds(rid)) return 'running'
     return undefined
   }

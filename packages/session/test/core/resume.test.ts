@@ -118,6 +118,26 @@ describe('hot resume', () => {
     expect((await again.receipts(1)).get(rid)![1]).toBe(0)
   })
 
+  it('a receipt that is lost again and again is not forgotten while others come and go', async () => {
+    const parts = bench()
+    parts.sender.automatic = true
+    const { client: first, token } = await opened(parts)
+    const rid = first.rid()
+    first.send(send(rid))
+    await first.receipts(1)
+    let client = first
+    for (let round = 0; round < 5; round++) {
+      client.cut()
+      client = (await resumed(parts, client, token)).client
+      client.send(send(rid))
+      // A whole window behind it: the client has all of these receipts and still not that one.
+      const batch = Array.from({ length: 255 }, () => [{}, bytes('b')] as const)
+      client.send([Kind.SENDB, client.rid(255), 1, 0, batch])
+      const receipts = await client.receipts(256)
+      expect([round, receipts.get(rid)![1]]).toEqual([round, 0])
+    }
+  })
+
   it('control requests: answered again, or waited for', async () => {
     const parts = bench()
     const { client, token } = await opened(parts)
