@@ -2,9 +2,9 @@ import { checkGroup, type Clock, type ClusterError, type Logger } from '@cometmq
 import { Kind, type SubInfo, type SubResult, type SubSpec } from '@cometmq/protocol'
 import { RefusedError } from '../principal.ts'
 import type { Subscription, SubscriptionHost, Subscriptions } from '../subscription.ts'
-import { BroadcastSubscription, type Place } from './broadcast/broadcast-subscription.ts'
+import { BroadcastSubscription } from './broadcast/broadcast-subscription.ts'
 import { Feeds } from './broadcast/feeds.ts'
-import { startOffset } from './broadcast/start.ts'
+import { placesOf } from './broadcast/positions.ts'
 import { expressionOf } from './filter.ts'
 import { GroupSubscription } from './group/group-subscription.ts'
 import { leaseTimes } from './group/lease.ts'
@@ -68,21 +68,16 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     const expressions = spec.topics.map(expressionOf)
     const subscription = new BroadcastSubscription({ shared, feeds, host, sid, spec, expressions, onClose })
     try {
-      const places = await Promise.all(spec.topics.map(([topic], topicIx) => placesOf(topic, topicIx, spec)))
+      const places = await Promise.all(
+        spec.topics.map(async ([topic], topicIx) => {
+          return placesOf(shared, feeds, await shared.reader.queuesOf(topic), { topicIx, start: spec.start ?? 'latest' })
+        }),
+      )
       return { subscription, result: {}, start: () => subscription.start(places.flat()) }
     } catch (error) {
       await subscription.close()
       throw error
     }
-  }
-
-  async function placesOf(topic: string, topicIx: number, spec: SubSpec): Promise<Place[]> {
-    const queues = await shared.reader.queuesOf(topic)
-    return Promise.all(
-      queues.map(async queue => {
-        return { queue, topicIx, offset: await startOffset(shared, feeds, queue, spec.start ?? 'latest') }
-      }),
-    )
   }
 
   return {

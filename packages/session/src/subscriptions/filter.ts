@@ -53,3 +53,25 @@ export function compileWhere(where: Where | null): CompiledWhere | null {
     },
   }
 }
+
+/** The filter of a client's token, which changes when the client brings another token. */
+export class TokenFilter {
+  readonly #host: { readonly where: Where | null }
+  #source: Where | null
+  #compiled: CompiledWhere | null
+
+  constructor(host: { readonly where: Where | null }) {
+    this.#host = host
+    this.#source = host.where
+    this.#compiled = compileWhere(host.where)
+  }
+
+  get current(): CompiledWhere | null {
+    const { where } = this.#host
+    if (where !== this.#source) {
+      this.#source = where
+      this.#compiled = compileWhere(where)
+    }
+    return this.#compiled
+  }
+}

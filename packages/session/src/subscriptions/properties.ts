@@ -98,13 +98,16 @@ function ours(name: string, value: string, meta: OpenMeta, into: Scanned): true 
   return true
 }
 
-/** Last value of a property, found without reading the others; `needle` is its name and 0x01. */
+/** Last value of a property that is not empty, found without reading the others; `needle` is its name and 0x01. */
 export function propertyValue(properties: string, needle: string): string | undefined {
-  let at = properties.lastIndexOf(needle)
-  while (at > 0 && properties.charCodeAt(at - 1) !== 2) at = properties.lastIndexOf(needle, at - 1)
-  if (at === -1) return undefined
-  const from = at + needle.length
-  const end = properties.indexOf(PAIR_END, from)
-  const value = end === -1 ? properties.slice(from) : properties.slice(from, end)
-  return value === '' ? undefined : value
+  for (let at = properties.lastIndexOf(needle); at !== -1;) {
+    if (at === 0 || properties.charCodeAt(at - 1) === 2) {
+      const from = at + needle.length
+      const end = properties.indexOf(PAIR_END, from)
+      const value = end === -1 ? properties.slice(from) : properties.slice(from, end)
+      if (value !== '') return value
+    }
+    at = at === 0 ? -1 : properties.lastIndexOf(needle, at - 1)
+  }
+  return undefined
 }

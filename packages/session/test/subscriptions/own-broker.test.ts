@@ -113,7 +113,7 @@ describe('group, against our own broker', () => {
       client.subscription!.limit(seq + 2, 1e6)
       if (body === '3' && !refused) {
         refused = true
-        client.subscription!.nack([seq, seq], 0, undefined)
+        client.subscription!.nack([seq, seq], 1, undefined)
       } else {
         done.push(body)
         client.subscription!.ack([seq, seq], false)

@@ -1,9 +1,8 @@
 import type { MessageQueue } from '@cometmq/cluster'
 import { type Entry, type Frame, Kind, type Ranges, type SeekTarget, type SubInfo, type SubSpec } from '@cometmq/protocol'
-import { RefusedError, type Where } from '../../principal.ts'
 import type { Subscription, SubscriptionHost } from '../../subscription.ts'
 import { Fifo } from '../fifo.ts'
-import { type CompiledWhere, compileWhere } from '../filter.ts'
+import { TokenFilter } from '../filter.ts'
 import { isLasting, type Shared, textOf } from '../shared.ts'
 import { entryOverheadBytes, Window } from '../window.ts'
 import { Conflater } from './conflater.ts'
@@ -12,7 +11,7 @@ import { type BatchPart, columnsOf, type EntryBatch } from './entry-batch.ts'
 import type { Feeds } from './feeds.ts'
 import { Sent } from './sent.ts'
 import { SlowWatch } from './slow-watch.ts'
-import { startOffset } from './start.ts'
+import { cursorsOf, lagOf, offsetsOf, type Place, placesOf } from './positions.ts'
 
 export interface BroadcastOptions {
   readonly shared: Shared
@@ -24,13 +23,6 @@ export interface BroadcastOptions {
   readonly onClose: (subscription: Subscription) => void
   /** Tag expressions, by topic. */
   readonly expressions: readonly string[]
-}
-
-/** A queue of the topic at `topicIx`, and where reading of it begins. */
-export interface Place {
-  readonly queue: MessageQueue
-  readonly topicIx: number
-  readonly offset: number
 }
 
 /** What of a part of a batch one client is sent. */
@@ -49,6 +41,7 @@ export class BroadcastSubscription implements Subscription, CursorOwner {
   readonly #shared: Shared
   readonly #host: SubscriptionHost
   readonly #window: Window
+  readonly #filter: TokenFilter
   readonly #sent = new Sent()
   readonly #cursors: Cursor[] = []
   /** Cursors that may have something to deliver, in turn. */
@@ -56,9 +49,6 @@ export class BroadcastSubscription implements Subscription, CursorOwner {
   readonly #slow: SlowWatch | undefined
   readonly #openedAt: number
   #outbox: Frame[] = []
-  #where: CompiledWhere | null = null
-  /** What `#where` was made from: a new token brings another one. */
-  #whereSource: Where | null = null
   readonly #troubles = new Set<Cursor | undefined>()
   #refreshTimer: { cancel(): void } | undefined
   #attached = true
@@ -74,6 +64,7 @@ export class BroadcastSubscription implements Subscription, CursorOwner {
     this.sid = sid
     this.spec = spec
     this.#window = new Window(...spec.limit)
+    this.#filter = new TokenFilter(host)
     this.#openedAt = shared.clock.now()
     if (spec.slow === 'disconnect') this.#slow = new SlowWatch(shared, () => host.tooSlow(this))
     shared.counters.subscriptions++
@@ -135,12 +126,17 @@ export class BroadcastSubscription implements Subscription, CursorOwner {
 
   async #refresh(): Promise<void> {
     const { clock, limits, reader } = this.#shared
+    const { feeds, spec } = this.#options
     let why: string | undefined
     for (let topicIx = 0; topicIx < (this.isAttached ? this.spec.topics.length : 0); topicIx++) {
       try {
         const queues = await reader.queuesOf(this.spec.topics[topicIx]![0])
         const unknown = queues.filter(queue => !this.#cursors.some(({ feed }) => isSame(feed.queue, queue)))
-        const places = await this.#placesOf(unknown, topicIx)
+        const places = await placesOf(this.#shared, feeds, unknown, {
+          topicIx,
+          start: spec.start ?? 'latest',
+          openedAt: this.#openedAt,
+        })
         if (!this.#closed && places.length > 0) this.#add(places)
       } catch (error) {
         if (isLasting(error)) return this.failed(error)
@@ -150,15 +146,6 @@ export class BroadcastSubscription implements Subscription, CursorOwner {
     if (this.#closed) return
     this.trouble(undefined, this.#cursors.length === 0 ? why : undefined)
     this.#refreshTimer = clock.setTimeout(() => void this.#refresh(), limits.refreshMs)
-  }
-
-  #placesOf(queues: readonly MessageQueue[], topicIx: number): Promise<Place[]> {
-    const { feeds, spec } = this.#options
-    return Promise.all(
-      queues.map(async queue => {
-        return { queue, topicIx, offset: await startOffset(this.#shared, feeds, queue, spec.start ?? 'latest', this.#openedAt) }
-      }),
-    )
   }
 
   // Delivering.
@@ -205,7 +192,7 @@ export class BroadcastSubscription implements Subscription, CursorOwner {
     for (;;) {
       const batch = this.#next(cursor)
       if (batch === undefined) return 0
-      const where = this.#currentWhere()
+      const where = this.#filter.current
       const view = where === null ? batch : batch.view(where)
       const at = view.indexOf(cursor.offset)
       const { maxSeq, lastSeq, maxBytes, bytes } = this.#window
@@ -248,7 +235,7 @@ export class BroadcastSubscription implements Subscription, CursorOwner {
   /** Latest per key: takes in all there is, and delivers what is left of it once the end is near. */
   #conflate(cursor: Cursor, conflater: Conflater): number {
     const { feed } = cursor
-    const where = this.#currentWhere()
+    const where = this.#filter.current
     for (let batch = this.#next(cursor); batch !== undefined; batch = this.#next(cursor)) {
       const view = where === null ? batch : batch.view(where)
       for (let at = view.indexOf(cursor.offset); at < view.entries.length; at++) conflater.add(view.entries[at]!)
@@ -300,15 +287,6 @@ export class BroadcastSubscription implements Subscription, CursorOwner {
     this.#sent.notice({ seq: this.#window.lastSeq, cursor, epoch: cursor.epoch, from, to, cause })
   }
 
-  #currentWhere(): CompiledWhere | null {
-    const { where } = this.#host
-    if (where !== this.#whereSource) {
-      this.#whereSource = where
-      this.#where = compileWhere(where)
-    }
-    return this.#where
-  }
-
   #flush(): void {
     if (this.#outbox.length === 0) return
     const frames = this.#outbox
@@ -356,42 +334,16 @@ export class BroadcastSubscription implements Subscription, CursorOwner {
   }
 
   async seek(target: SeekTarget): Promise<void> {
-    const { feeds } = this.#options
-    const { reader } = this.#shared
-    const isQueue = typeof target === 'object' && 'queue' in target
-    const cursors = isQueue ? this.#cursors.filter(({ feed }) => feed.number === target.queue) : this.#cursors
-    if (isQueue && cursors.length === 0) throw new RefusedError(40016, `this subscription has no queue ${target.queue}`)
-    const offsets = await Promise.all(
-      cursors.map(async ({ feed: { queue } }) => {
-        if (typeof target === 'object' && 'at' in target) return reader.offsetAt(queue, target.at)
-        const { min, max } = await feeds.bounds(queue)
-        if (target === 'earliest') return min
-        if (target === 'latest') return max
-        return Math.min(Math.max(target.offset, min), max)
-      }),
-    )
+    const cursors = cursorsOf(this.#cursors, target)
+    const offsets = await offsetsOf(this.#shared, this.#options.feeds, cursors, target)
     if (this.#closed) return
     cursors.forEach((cursor, index) => cursor.seek(offsets[index]!))
     this.#tell(infoOf(cursors))
     for (const cursor of cursors) this.arrived(cursor)
   }
 
-  async lag(): Promise<{ messages: number; ageMs: number }> {
-    const { feeds } = this.#options
-    const { reader, clock } = this.#shared
-    let messages = 0
-    let oldest = Infinity
-    await Promise.all(
-      this.#cursors.map(async ({ feed: { queue }, offset, expression }) => {
-        const { min, max } = await feeds.bounds(queue)
-        const next = Math.max(offset, min)
-        if (next >= max) return
-        messages += max - next
-        const first = await reader.read({ queue, offset: next, maxMessages: 1, maxBytes: 1, holdMs: 0, expression })
-        oldest = Math.min(oldest, first.messages[0]?.storeTimestamp ?? Infinity)
-      }),
-    )
-    return { messages, ageMs: oldest === Infinity ? 0 : Math.max(0, clock.now() - oldest) }
+  lag(): Promise<{ messages: number; ageMs: number }> {
+    return lagOf(this.#shared, this.#options.feeds, this.#cursors)
   }
 
   // The life of a subscription.

@@ -1,10 +1,9 @@
 import type { PoppedMessage } from '@cometmq/cluster'
 import { type Entry, type Frame, Kind, type Ranges, type SeekTarget, type SubInfo, type SubSpec } from '@cometmq/protocol'
-import { RefusedError, type Where } from '../../principal.ts'
+import { RefusedError } from '../../principal.ts'
 import type { Subscription, SubscriptionHost } from '../../subscription.ts'
 import { entryOf } from '../entries.ts'
-import { Fifo } from '../fifo.ts'
-import { type CompiledWhere, compileWhere } from '../filter.ts'
+import { type CompiledWhere, TokenFilter } from '../filter.ts'
 import { rangesOf } from '../ranges.ts'
 import type { Shared } from '../shared.ts'
 import { entryOverheadBytes, Window } from '../window.ts'
@@ -12,6 +11,7 @@ import { Fetcher, type FetchTarget } from './fetcher.ts'
 import { Held } from './held.ts'
 import type { Lease, LeaseTimes } from './lease.ts'
 import type { Sibling, Siblings } from './siblings.ts'
+import { Waiting } from './waiting.ts'
 
 export interface GroupOptions {
   readonly shared: Shared
@@ -42,13 +42,9 @@ export class GroupSubscription implements Subscription, FetchTarget, Sibling {
   readonly #fetcher: Fetcher
   /** Per topic: what makes subscriptions siblings. */
   readonly #keys: readonly string[]
-  #where: CompiledWhere | null
-  /** What `#where` was made from: a new token brings another one. */
-  #whereSource: Where | null
-  /** Fetched and not delivered yet. */
-  readonly #buffer = new Fifo<Lease>()
-  #bufferBytes = 0
-  #bufferTimer: { cancel(): void } | undefined
+  readonly #filter: TokenFilter
+  readonly #firstFilter: CompiledWhere | null
+  readonly #buffer: Waiting
   /** Goes out before anything else. */
   #outbox: Frame[] = []
   /** Seqs to be delivered again, ascending. */
@@ -60,8 +56,8 @@ export class GroupSubscription implements Subscription, FetchTarget, Sibling {
 
   constructor(options: GroupOptions) {
     const { shared, spec, expressions, group, times } = options
-    this.#whereSource = options.host.where
-    this.#where = compileWhere(this.#whereSource)
+    this.#filter = new TokenFilter(options.host)
+    this.#firstFilter = this.#filter.current
     this.#options = options
     this.#shared = shared
     this.#host = options.host
@@ -76,13 +72,14 @@ export class GroupSubscription implements Subscription, FetchTarget, Sibling {
       send: frame => this.#send(frame),
       freed: () => this.#fetcher.kick(),
     })
+    this.#buffer = new Waiting(shared, this.#held.settler, () => this.#fetcher.kick())
     const from = spec.start === 'earliest' ? ('earliest' as const) : ('latest' as const)
     const sources = spec.topics.map(([topic], topicIx) => {
       return { topic, topicIx, group, expression: expressions[topicIx]!, from, ordered, invisibleMs: times.invisibleMs }
     })
     this.#fetcher = new Fetcher(shared, this, sources)
     this.#keys = sources.map(({ topic, expression }) => {
-      return JSON.stringify([group, topic, expression, this.#where?.key, times.leaseMs, ordered])
+      return JSON.stringify([group, topic, expression, this.#firstFilter?.key, times.leaseMs, ordered])
     })
     this.#keys.forEach((key, topicIx) => options.siblings.add(key, this, topicIx))
     shared.counters.subscriptions++
@@ -103,8 +100,7 @@ export class GroupSubscription implements Subscription, FetchTarget, Sibling {
 
   get leaseLeftMs(): number {
     const now = this.#shared.clock.monotonic()
-    const waiting = this.#buffer.peek()
-    return Math.max(0, this.#held.ledger.latestDeadline - now, waiting === undefined ? 0 : waiting.deliverBy - now)
+    return Math.max(0, this.#held.ledger.latestDeadline - now, (this.#buffer.deliverBy ?? now) - now)
   }
 
   get outstanding(): number {
@@ -126,7 +122,7 @@ export class GroupSubscription implements Subscription, FetchTarget, Sibling {
   get roomBytes(): number {
     const { maxBytes, bytes } = this.#window
     const { bufferBytes, maxUnsettledBytes } = this.#shared.limits
-    return Math.min(maxBytes - bytes, bufferBytes, maxUnsettledBytes - this.#held.ledger.bytes) - this.#bufferBytes
+    return Math.min(maxBytes - bytes, bufferBytes, maxUnsettledBytes - this.#held.ledger.bytes) - this.#buffer.bytes
   }
 
   popped(topicIx: number, brokerName: string, messages: readonly PoppedMessage[]): void {
@@ -153,7 +149,9 @@ export class GroupSubscription implements Subscription, FetchTarget, Sibling {
 
   #accept(topicIx: number, brokerName: string, messages: readonly PoppedMessage[], receivedAt: number): void {
     const { times } = this.#options
-    const where = this.#currentWhere()
+    const where = this.#filter.current
+    // Others would filter with the old token's rule.
+    if (where !== this.#firstFilter) this.#leaveSiblings()
     const { maxAttempts } = this.#shared.limits
     const { settler } = this.#held
     const broker = this.#shared.numbers.of(brokerName, 0)
@@ -175,23 +173,11 @@ export class GroupSubscription implements Subscription, FetchTarget, Sibling {
       else if (message.reconsumeTimes >= maxAttempts) this.#tooOften(lease)
       else if (this.#stopped || this.#closed) settler.release(lease, 0)
       else {
-        this.#buffer.push(lease)
-        this.#bufferBytes += lease.size
+        this.#buffer.add(lease)
       }
     }
     settler.ack(filtered, () => {})
-    this.#watchBuffer()
     this.#announce()
-  }
-
-  #currentWhere(): CompiledWhere | null {
-    const { where } = this.#host
-    if (where !== this.#whereSource) {
-      this.#whereSource = where
-      this.#where = compileWhere(where)
-      this.#leaveSiblings()
-    }
-    return this.#where
   }
 
   #leaveSiblings(): void {
@@ -242,13 +228,8 @@ export class GroupSubscription implements Subscription, FetchTarget, Sibling {
     const expired: Lease[] = []
     let bytes = 0
     while (entries.length < frameMessages && bytes < most && window.isOpen) {
-      const lease = this.#buffer.shift()
+      const lease = this.#buffer.take(monotonic)
       if (lease === undefined) break
-      this.#bufferBytes -= lease.size
-      if (lease.deliverBy <= monotonic) {
-        this.#held.settler.release(lease, 0)
-        continue
-      }
       const entry = entryOf(lease.message, lease.topicIx, lease.queue, now)
       if (entry === undefined) {
         expired.push(lease)
@@ -331,25 +312,6 @@ export class GroupSubscription implements Subscription, FetchTarget, Sibling {
     this.#held.dead(ranges, reason)
   }
 
-  /** What waited too long is released while it is still ours. */
-  #watchBuffer(): void {
-    const first = this.#buffer.peek()
-    if (first === undefined || this.#bufferTimer !== undefined) return
-    const { clock } = this.#shared
-    const release = (): void => {
-      this.#bufferTimer = undefined
-      const now = clock.monotonic()
-      for (let lease = this.#buffer.peek(); lease !== undefined && lease.deliverBy <= now; lease = this.#buffer.peek()) {
-        this.#buffer.shift()
-        this.#bufferBytes -= lease.size
-        this.#held.settler.release(lease, 0)
-      }
-      this.#watchBuffer()
-      this.#fetcher.kick()
-    }
-    this.#bufferTimer = clock.setTimeout(release, Math.max(0, first.deliverBy - clock.monotonic()))
-  }
-
   // The life of a subscription.
 
   seek(_target: SeekTarget): Promise<void> {
@@ -396,7 +358,7 @@ export class GroupSubscription implements Subscription, FetchTarget, Sibling {
     if (this.#stopped) return
     this.#stopped = true
     this.#fetcher.close()
-    this.#giveBack()
+    this.#buffer.releaseAll()
   }
 
   async close(): Promise<void> {
@@ -407,13 +369,5 @@ export class GroupSubscription implements Subscription, FetchTarget, Sibling {
     this.#shared.counters.subscriptions--
     this.#options.onClose(this)
     await this.#held.releaseAll()
-  }
-
-  /** What was fetched and never delivered goes to another subscription here, or back to the broker. */
-  #giveBack(): void {
-    this.#bufferTimer?.cancel()
-    this.#bufferTimer = undefined
-    this.#bufferBytes = 0
-    for (const lease of this.#buffer.drain()) this.#held.settler.release(lease, 0)
   }
 }
