@@ -15,6 +15,7 @@ export interface AccessOptions {
   authIssuer?: string
   authAudience?: string
   pages?: string
+  limit?: string[]
   engine: EngineName | 'auto'
   insecureListen?: boolean
 }
@@ -30,7 +31,7 @@ export interface BridgePart {
 
 /** E_INSECURE_LISTEN beyond loopback without authentication; E_CONFIG for keys and origins that cannot be used. */
 export async function startBridgePart(io: Io, options: AccessOptions, part: BridgePart): Promise<RunningBridge> {
-  const { anonymous, normalOrigin, startBridge } = await import('@cometmq/bridge')
+  const { anonymous, limitsOf, normalOrigin, startBridge } = await import('@cometmq/bridge')
   const authenticate = await authentication(io, options)
   if (!authenticate) checkListen(part.host, options)
   const origins = options.origin?.map(origin => orConfigError(() => normalOrigin(origin)))
@@ -43,6 +44,7 @@ export async function startBridgePart(io: Io, options: AccessOptions, part: Brid
     host: part.host,
     port: part.port,
     engine: options.engine,
+    ...orConfigError(() => limitsOf(options.limit ?? [])),
     ...(origins === undefined ? {} : { origins }),
     ...(options.pages === undefined ? {} : { pages: resolve(io.cwd, options.pages) }),
     ...part.more,

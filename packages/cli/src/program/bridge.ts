@@ -49,5 +49,6 @@ export function bridgeAccess(target: Command): Command {
     .option('--auth-issuer <name>', 'issuer (iss) that tokens must have')
     .option('--auth-audience <name>', 'audience (aud) that tokens must have')
     .option('--pages <folder>', 'static pages that the bridge serves at /')
+    .option('--limit <name=value>', 'a limit of the bridge, like framesPerSecond=1000; may be repeated', collect)
     .addOption(new Option('--engine <name>', 'WebSocket library').choices(['auto', 'uws', 'ws']).default('auto'))
 }
