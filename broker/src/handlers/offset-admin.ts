@@ -34,6 +34,7 @@ export function offsetAdminHandlers(broker: Broker): Record<'reset' | 'clone' | 
       offsets.reset(group, topic, queue.queueId, target)
       broker.wakePulls(topic, queue.queueId)
     }
+    broker.wakePops(group, topic)
     return bodyReply(encodeResetOffsetBody(targets))
   }
 

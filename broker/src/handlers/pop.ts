@@ -30,7 +30,7 @@ export interface PopHandlers {
   readonly peek: Handler
   readonly notification: Handler
   readonly pollingInfo: Handler
-  readonly polls: PopPolls<PopPoll>
+  readonly polls: Pick<PopPolls<PopPoll>, 'arrived' | 'wake' | 'expect' | 'close' | 'count'>
 }
 
 /** Pops, and what waits for messages to pop (spec store, 10; remoting, 3.5). */
@@ -47,7 +47,7 @@ export function popHandlers(broker: Broker): PopHandlers {
       const pollingNum = popper.polls.countOf(consumerGroup, topic, queueId < 0 ? -1 : queueId)
       return { code: ResponseCode.SUCCESS, ext: pollingInfoResponse.encode({ pollingNum }) }
     },
-    polls: popper.polls as unknown as PopPolls<PopPoll>,
+    polls: popper.polls,
   }
 }
 

@@ -336,6 +336,18 @@ describe('waiting pops', () => {
     expect(await waiting).toMatchObject({ code: ResponseCode.POLLING_TIMEOUT, header: { startOffsetInfo: '' } })
   })
 
+  it('are woken when the offsets of their group are reset', async () => {
+    const on = await start()
+    await sendAll(on, 2)
+    await ackBatch(on, (await pop(on)).receipts)
+    const waiting = pop(on, { pollTime: 15_000 })
+    while ((await polling(on)) === 0) await Promise.resolve()
+    const reset = { topic: 'T', group: 'G', timestamp: '0', isForce: 'true' }
+    expect((await on.call(RequestCode.INVOKE_BROKER_TO_RESET_OFFSET, reset)).code).toBe(ResponseCode.SUCCESS)
+    expect((await waiting).texts).toEqual(['m0', 'm1'])
+    expect(await committed(on)).toBe(0)
+  })
+
   it('are answered when the broker stops', async () => {
     const on = await start({ clock: systemClock })
     await sendAll(on, 1)

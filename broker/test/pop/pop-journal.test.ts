@@ -1,4 +1,4 @@
-import { ResponseCode } from '@cometmq/remoting'
+import { RequestCode, ResponseCode } from '@cometmq/remoting'
 import { FakeClock, MemoryDisk } from '@cometmq/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
 import { startTestBroker, type HarnessOptions, type TestBroker } from '../broker/harness.ts'
@@ -30,6 +30,35 @@ async function killed(on: TestBroker, options: HarnessOptions = {}): Promise<Tes
 }
 
 const journals = async (): Promise<string[]> => (await disk.list('/data/pop')).map(({ name }) => name)
+
+describe('a message that comes back', () => {
+  it('is copied again when the log could not be written', async () => {
+    const on = await start(2, { sets: ['popFromRetryProbability=0'] })
+    await pop(on, { invisibleTime: 5000 })
+    const fault = disk.faults.fail({ operation: 'write', path: /\/commitlog\/\d+$/, code: 'ENOSPC', times: 1 })
+    const texts: string[] = []
+    while (texts.length < 2) {
+      await clock.advanceAsync(1000)
+      const answer = await pop(on, { invisibleTime: 3_600_000 })
+      expect(answer.messages.every(message => message.reconsumeTimes === 1)).toBe(true)
+      texts.push(...answer.texts)
+    }
+    expect(fault.hits).toBe(1)
+    expect(texts.sort()).toEqual(['m0', 'm1'])
+    await clock.advanceAsync(60_000)
+    expect((await pop(on)).code).toBe(ResponseCode.POLLING_TIMEOUT)
+    expect(await committed(on)).toBe(2)
+  })
+
+  it('is skipped when the log has it no more', async () => {
+    const on = await start(1)
+    await pop(on, { invisibleTime: 5000 })
+    await on.call(RequestCode.DELETE_TOPIC_IN_BROKER, { topic: 'T' })
+    await on.send('T', 'new')
+    await clock.advanceAsync(10_000)
+    expect((await pop(on)).texts).toEqual(['new'])
+  })
+})
 
 describe('the pop journal', () => {
   it('is written before a pop and an acknowledgement are answered', async () => {

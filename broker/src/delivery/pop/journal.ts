@@ -103,7 +103,9 @@ export class PopJournal {
     await this.#compacting
     this.#closed = true
     this.#retry?.cancel()
-    if (this.#failure === null) await this.#file.sync()
+    const isWhole = this.#failure === null
+    this.#failure ??= 'the broker is shutting down'
+    if (isWhole) await this.#file.sync()
     await this.#file.close()
     await this.#successor?.file?.close()
   }
