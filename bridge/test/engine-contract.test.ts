@@ -8,6 +8,7 @@ import {
   acceptor,
   client,
   closeOf,
+  freePort,
   handshake,
   rawConnection,
   Recorder,
@@ -436,10 +437,18 @@ describe.each(engines)('engine %s', name => {
   })
 
   describe('listening', () => {
-    it('keeps its port to itself unless it is shared', async () => {
+    it('does not take a port on which another listens', async () => {
       const { running } = await start({})
       await expect(startEngine(name, {}, { port: running.port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
-      await expect(startEngine(name, {}, { port: running.port, shared: true })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    })
+
+    it('takes its port again while connections of an earlier process are winding down', async () => {
+      const port = await freePort()
+      const { engine, socket } = await pair({ port })
+      const closed = closeOf(socket)
+      await engine.running.close()
+      await closed
+      expect((await start({}, { port })).running.port).toBe(port)
     })
 
     it('stops listening and goes on with the sockets there are', async () => {

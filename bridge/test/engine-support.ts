@@ -1,6 +1,6 @@
 import { silentLogger, systemClock } from '@cometmq/remoting'
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import { loadEngine } from '../src/engine/index.ts'
 import {
@@ -145,3 +145,13 @@ export const handshake = [
   'Sec-WebSocket-Protocol: cometmq.v1',
   '\r\n',
 ].join('\r\n')
+
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}

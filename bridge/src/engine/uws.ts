@@ -1,3 +1,4 @@
+import { createServer } from 'node:net'
 import type * as Uws from 'uWebSockets.js'
 import type { TemplatedApp, us_listen_socket, us_socket_context_t } from 'uWebSockets.js'
 import type { HttpRequest as UwsRequest, HttpResponse as UwsResponse } from 'uWebSockets.js'
@@ -17,7 +18,6 @@ export async function loadUws(): Promise<Engine> {
   return { name: 'uws', listen: options => listen(uws, options) }
 }
 
-const EXCLUSIVE_PORT = 1
 const SHARED_PORT = 0
 
 async function listen(uws: Library, options: ListenOptions): Promise<RunningEngine> {
@@ -56,15 +56,29 @@ function createApp(uws: Library, { tls }: ListenOptions): TemplatedApp {
   return uws.SSLApp({ key_file_name: tls.keyFile, cert_file_name: tls.certFile })
 }
 
-function startListening(app: TemplatedApp, { host, port, shared }: ListenOptions): Promise<us_listen_socket | undefined> {
+async function startListening(app: TemplatedApp, options: ListenOptions): Promise<us_listen_socket | undefined> {
+  const { host, port, shared } = options
+  // A port for itself alone the library takes without SO_REUSEADDR: after a crash it could not be had again for a minute, because connections
+  // of the ended process are still winding down. So it is always taken in the other way, and whether others listen is found out before.
+  const isFree = shared || port === 0 || (await hasNoListener(options))
+  const token = isFree && (await listenOn(app, options))
+  // The library does not tell why.
+  if (!token) throw new ListenError('EADDRINUSE', `cannot listen on ${host}:${port}: in use, or not an address of this machine`)
+  return token
+}
+
+function listenOn(app: TemplatedApp, { host, port }: ListenOptions): Promise<us_listen_socket | false> {
   // The declared overloads lack (host, port, options, callback); the library takes it.
   const call = app.listen.bind(app) as (...args: unknown[]) => void
-  return new Promise((resolve, reject) => {
-    call(host, port, shared ? SHARED_PORT : EXCLUSIVE_PORT, (token: us_listen_socket | false) => {
-      // The library does not tell why.
-      if (token) resolve(token)
-      else reject(new ListenError('EADDRINUSE', `cannot listen on ${host}:${port}: in use, or not an address of this machine`))
-    })
+  return new Promise(resolve => call(host, port, SHARED_PORT, resolve))
+}
+
+/** Node.js sets SO_REUSEADDR: it meets nothing but another listener. */
+function hasNoListener({ host, port }: ListenOptions): Promise<boolean> {
+  const probe = createServer()
+  return new Promise(resolve => {
+    probe.once('error', () => resolve(false))
+    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(true)))
   })
 }
 

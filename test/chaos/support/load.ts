@@ -30,7 +30,7 @@ export class Publisher {
     options: { rate: number; from?: number; maxUnanswered?: number; bodyBytes?: number },
   ) {
     const { rate, from = 0, maxUnanswered = 5_000, bodyBytes = 24 } = options
-    this.#producer = producer as unknown as Producer<TopicDef<string, string, string>>
+    this.#producer = producer
     this.#options = { rate, from, maxUnanswered, padding: 'p'.repeat(bodyBytes) }
   }
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,16 +19,16 @@ interface Ready {
   readonly bridge?: { readonly port: number; readonly url: string }
 }
 
-/** One `comet` command that can be started again and again, on the ports it got the first time. */
+/** One `comet` command that can be started again and again. */
 export class CometProcess {
   readonly name: string
   readonly #folder: string
-  readonly #args: (ready: Ready | undefined) => readonly string[]
+  readonly #args: readonly string[]
   readonly #log: string[]
   #child: ChildProcess | undefined
   #ready: Ready | undefined
 
-  constructor(parts: { name: string; folder: string; log: string[]; args: (ready: Ready | undefined) => readonly string[] }) {
+  constructor(parts: { name: string; folder: string; log: string[]; args: readonly string[] }) {
     this.name = parts.name
     this.#folder = parts.folder
     this.#log = parts.log
@@ -54,7 +55,7 @@ export class CometProcess {
   async start(): Promise<this> {
     const file = join(this.#folder, `${this.name}.ready`)
     rmSync(file, { force: true })
-    const child = spawn(process.execPath, [comet, ...this.#args(this.#ready), '--ready-file', file], {
+    const child = spawn(process.execPath, [comet, ...this.#args, '--ready-file', file], {
       cwd: this.#folder,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -111,20 +112,19 @@ export class Site {
   readonly #processes: CometProcess[] = []
   #cluster: Cluster | undefined
 
-  private constructor() {
+  private constructor(ports: readonly [nameServer: number, broker: number]) {
     const data = join(this.folder, 'data')
-    this.server = this.#process('serve', ready => [
+    this.server = this.#process('serve', [
       'serve',
       ...['--data', data, '--host', '127.0.0.1'],
-      ...['--nameserver-port', String(ready?.nameserver?.port ?? 0)],
-      ...['--broker-port', String(ready?.broker?.port ?? 0)],
+      ...['--nameserver-port', String(ports[0]), '--broker-port', String(ports[1])],
     ])
     this.#secretFile('token.key', this.#secret)
     this.#secretFile('resume.key', randomBytes(32))
   }
 
   static async start(): Promise<Site> {
-    const site = new Site()
+    const site = new Site([await lastingPort(), await lastingPort()])
     try {
       await site.server.start()
     } catch (error) {
@@ -152,10 +152,10 @@ export class Site {
     return name
   }
 
-  bridge(name = 'bridge', { engine = 'uws', drain = '3s', more = [] }: BridgeFlags = {}): Promise<CometProcess> {
-    const bridge = this.#process(name, ready => [
+  async bridge(name = 'bridge', { engine = 'uws', drain = '3s', more = [] }: BridgeFlags = {}): Promise<CometProcess> {
+    const bridge = this.#process(name, [
       'bridge',
-      ...['-n', this.nameServer, '--host', '127.0.0.1', '--port', String(ready?.bridge?.port ?? 0)],
+      ...['-n', this.nameServer, '--host', '127.0.0.1', '--port', String(await lastingPort())],
       ...['--engine', engine, '--drain', drain],
       ...['--auth-key', join(this.folder, 'token.key'), '--resume-key-file', join(this.folder, 'resume.key')],
       ...more,
@@ -173,7 +173,7 @@ export class Site {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  #process(name: string, args: (ready: Ready | undefined) => readonly string[]): CometProcess {
+  #process(name: string, args: readonly string[]): CometProcess {
     const made = new CometProcess({ name, folder: this.folder, log: this.#log, args })
     this.#processes.push(made)
     return made
@@ -181,5 +181,20 @@ export class Site {
 
   #secretFile(name: string, secret: Uint8Array): void {
     writeFileSync(join(this.folder, name), Buffer.from(secret).toString('base64url'), { mode: 0o600 })
+  }
+}
+
+/** Not one that the system gives to outgoing connections: between two starts somebody else would get it. */
+async function lastingPort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(12_000, 32_000)
+    const server = createServer()
+    const isFree = await new Promise<boolean>(resolve => {
+      server.once('error', () => resolve(false))
+      server.listen({ host: '127.0.0.1', port, exclusive: true }, () => resolve(true))
+    })
+    if (!isFree) continue
+    await new Promise(resolve => server.close(resolve))
+    return port
   }
 }
