@@ -1,46 +1,38 @@
 // Builds every package's dist (tsup.config.ts). `--if-stale`: only when a source changed since the last build.
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { withLock } from './lock.mjs'
+import { libraries, published, root } from './packages.mjs'
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const stampFile = join(root, '.build/stamp')
 const sources = [
-  'packages/remoting/src',
-  'packages/cluster/src',
-  'packages/protocol/src',
-  'packages/session/src',
-  'packages/cli/src',
-  'broker/src',
-  'bridge/src',
+  ...published.map(({ folder }) => `${folder}/src`),
+  'examples',
+  'scripts',
   'tsup.config.ts',
+  'rollup.config.mjs',
   'tsconfig.base.json',
 ]
-const manifests = [
-  'packages/remoting',
-  'packages/cluster',
-  'packages/protocol',
-  'packages/session',
-  'packages/cli',
-  'broker',
-  'bridge',
-].map(folder => `${folder}/package.json`)
+const manifests = published.map(({ folder }) => `${folder}/package.json`)
 const outputs = [
-  'packages/remoting/dist/index.js',
-  'packages/cluster/dist/index.js',
-  'broker/dist/index.js',
+  ...libraries.map(({ folder }) => `${folder}/dist/index.js`),
   'packages/cli/dist/main.js',
+  'sdk-web/dist/cometmq.min.js',
+  'sdk-web/dist/cometmq.global.js',
 ]
+/** Installed, made, or written while it runs: nothing to build from. */
+const notSources = new Set(['node_modules', 'dist', 'comet-data'])
 
 /** Names, sizes and times of all sources: also notices a file that went away, or an older one put back. */
 function fingerprint() {
   const hash = createHash('sha256')
   const add = path => {
     const stat = statSync(join(root, path))
-    if (stat.isDirectory()) for (const name of readdirSync(join(root, path)).sort()) add(`${path}/${name}`)
-    else hash.update(`${path}\0${stat.size}\0${stat.mtimeMs}\n`)
+    if (stat.isDirectory()) {
+      for (const name of readdirSync(join(root, path)).sort()) if (!notSources.has(name)) add(`${path}/${name}`)
+    } else hash.update(`${path}\0${stat.size}\0${stat.mtimeMs}\n`)
   }
   for (const path of [...sources, ...manifests]) add(path)
   return hash.digest('hex')
@@ -56,7 +48,28 @@ async function buildAll() {
   const { build } = await import('tsup')
   const before = fingerprint()
   await build({ config: join(root, 'tsup.config.ts') })
+  await buildBrowserBundles()
+  await buildPages()
   writeFileSync(stampFile, before)
+}
+
+/** sdk-web/dist/cometmq.min.js and cometmq.global.js. */
+async function buildBrowserBundles() {
+  const [{ rollup }, { default: config }] = await Promise.all([import('rollup'), import('../rollup.config.mjs')])
+  const bundle = await rollup(config)
+  for (const output of config.output) await bundle.write(output)
+  await bundle.close()
+}
+
+/** bridge/dist/pages, and the same beside the command, into which the bridge is bundled. */
+async function buildPages() {
+  if (!existsSync(join(root, 'scripts/demos.mjs'))) return
+  const { buildDemos } = await import('./demos.mjs')
+  await buildDemos()
+  const pages = join(root, 'bridge/dist/pages')
+  const copy = join(root, 'packages/cli/dist/pages')
+  rmSync(copy, { recursive: true, force: true })
+  if (existsSync(pages)) cpSync(pages, copy, { recursive: true })
 }
 
 /** @param {{ ifStale?: boolean }} [options] resolves with true when something was built */
@@ -70,13 +83,13 @@ export async function buildPackages(options = {}) {
   })
 }
 
-/** The benchmark program: test/bench/main.ts → .build/bench/main.js. */
+/** The benchmark program, its load processes and the SDK they use, in .build/bench. */
 export async function buildBench() {
   process.chdir(root)
   const { build } = await import('tsup')
   await build({
     config: false,
-    entry: { main: 'test/bench/main.ts' },
+    entry: { main: 'test/bench/main.ts', 'bridge-load': 'test/bench/rows/bridge-load.ts', sdk: 'sdk-node/src/index.ts' },
     outDir: '.build/bench',
     format: 'esm',
     target: 'node20',
@@ -86,7 +99,7 @@ export async function buildBench() {
     clean: true,
     silent: true,
     noExternal: [/^@cometmq\//],
-    external: ['lz4-napi', 'fzstd'],
+    external: ['lz4-napi', 'fzstd', 'isomorphic-ws', 'ws'],
     esbuildOptions(esbuild) {
       esbuild.conditions = ['cometmq-source', 'node', 'import']
     },
