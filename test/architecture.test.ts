@@ -10,7 +10,7 @@ const packages: Record<string, readonly string[]> = {
   'packages/remoting': [],
   'packages/cluster': ['@cometmq/remoting'],
   'packages/protocol': [],
-  'packages/client': ['@cometmq/protocol'],
+  'packages/client': ['@cometmq/protocol', '@cometmq/protocol/close-code', '@cometmq/protocol/flag', '@cometmq/protocol/kind'],
   'packages/session': ['@cometmq/protocol', '@cometmq/cluster'],
   bridge: ['@cometmq/protocol', '@cometmq/session', '@cometmq/cluster', '@cometmq/remoting'],
   'sdk-web': ['@cometmq/protocol', '@cometmq/client'],

@@ -1,15 +1,15 @@
 import {
   checkServerFrame,
-  CloseCode,
   decode,
   encodeFrame,
   fragment,
-  Kind,
   ProtocolError,
   Reassembler,
   type ServerFrame,
   SUBPROTOCOL,
 } from '@cometmq/protocol'
+import * as CloseCode from '@cometmq/protocol/close-code'
+import * as Kind from '@cometmq/protocol/kind'
 import type { Environment, TransportHandlers, TransportSocket } from './environment.ts'
 
 /** What is used of the standard WebSocket. */

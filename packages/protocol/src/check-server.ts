@@ -1,107 +1,96 @@
-import type { ServerFrame } from './frames.ts'
-import { checkFrame, fits, isBytes, isCount, isMap, type Shape } from './shape.ts'
+import type { ServerFrame, WelcomeInfo } from './frames.ts'
+import { ProtocolError } from './protocol-error.ts'
+import { isBytes, isCount, isMap, isRanges } from './shape.ts'
 
-/** Entries of DELIVER. The meta maps come from the bridge and are not looked into. */
-export function isEntries(value: unknown): boolean {
-  if (!Array.isArray(value)) return false
-  for (let index = 0; index < value.length; index++) {
-    const entry = value[index] as unknown[]
-    if (
-      !Array.isArray(entry) ||
-      !isCount(entry[0]) ||
-      !isCount(entry[1]) ||
-      !isCount(entry[2]) ||
-      typeof entry[3] !== 'string' ||
-      !Number.isSafeInteger(entry[4]) ||
-      !isCount(entry[5]) ||
-      !isCount(entry[6]) ||
-      !isMap(entry[7]) ||
-      !isBytes(entry[8])
-    )
-      return false
+/**
+ * Kind → one letter for each item behind it. The numbers are those of `Kind`.
+ *
+ * `u` whole number ≥ 0, `i` whole number, `s` text, `t` text or nil, `b` byte string, `y` boolean, `m` map, `r` ranges, `d` entries of
+ * DELIVER, `c` receipts, `w` what a client needs of WELCOME. A capital: may be absent; `P` that or nil or `u`, `X` anything.
+ */
+const frames: Readonly<Record<number, string>> = {
+  2: 'uw',
+  4: 'su',
+  5: 'uU',
+  6: 'uPS',
+  7: 'uutu',
+  9: 'uX',
+  10: 'uusm',
+  12: 'uuyb',
+  19: 'c',
+  20: 'uuu',
+  22: 'uussmu',
+  33: 'uudU',
+  38: 'urR',
+  41: 'um',
+  42: 'uuuus',
+  44: 'ur',
+  49: 'uymb',
+}
+
+function isOf(type: string, value: unknown): boolean {
+  switch (type) {
+    case 'u':
+      return isCount(value)
+    case 'i':
+      return Number.isSafeInteger(value)
+    case 's':
+      return typeof value === 'string'
+    case 't':
+      return value === null || typeof value === 'string'
+    case 'b':
+      return isBytes(value)
+    case 'y':
+      return typeof value === 'boolean'
+    case 'm':
+      return isMap(value)
+    case 'r':
+      return isRanges(value)
+    case 'd':
+      return isEntries(value)
+    case 'c':
+      return isReceipts(value)
+    case 'w':
+      return isWelcome(value)
+    case 'X':
+      return true
+    default:
+      return value === undefined || (type === 'P' && value === null) || isOf(type === 'P' ? 'u' : type.toLowerCase(), value)
   }
+}
+
+/** Items from `at` on. */
+function areOf(types: string, items: unknown, at = 0): boolean {
+  if (!Array.isArray(items)) return false
+  for (let index = 0; index < types.length; index++) if (!isOf(types[index]!, items[index + at])) return false
   return true
 }
 
-export function isReceipts(value: unknown): boolean {
-  if (!Array.isArray(value)) return false
-  for (let index = 0; index < value.length; index++) {
-    const receipt = value[index] as unknown[]
-    if (
-      !Array.isArray(receipt) ||
-      !isCount(receipt[0]) ||
-      !isCount(receipt[1]) ||
-      (receipt[2] !== null && typeof receipt[2] !== 'string') ||
-      !Number.isSafeInteger(receipt[3]) ||
-      !Number.isSafeInteger(receipt[4]) ||
-      (receipt[5] !== undefined && !isMap(receipt[5]))
-    )
-      return false
-  }
-  return true
+const isListOf = (types: string, value: unknown): boolean => Array.isArray(value) && value.every(item => areOf(types, item))
+
+/** The meta maps come from the bridge and are not looked into. */
+export const isEntries = (value: unknown): boolean => isListOf('uuusiuumb', value)
+
+export const isReceipts = (value: unknown): boolean => isListOf('uutiiM', value)
+
+function isWelcome(value: unknown): boolean {
+  if (!isMap(value)) return false
+  const { session, node, resumeToken, resumed, hb, limits, tokenTtl, results } = value
+  return (
+    areOf('sssuumU', [session, node, resumeToken, resumed, hb, limits, tokenTtl]) &&
+    (resumed as number) < 3 &&
+    areOf('uu', [(limits as WelcomeInfo['limits']).maxFrame, (limits as WelcomeInfo['limits']).maxBody]) &&
+    isListOf('uuX', results)
+  )
 }
-
-const details: Shape = {
-  'name?': 's',
-  'retryAfter?': 'u',
-  'outcome?': 's',
-  'hint?': 's',
-  'detail?': 's',
-  'sid?': 'u',
-  'pid?': 'u',
-}
-
-/** OK and ERR frames within WELCOME. */
-export const isResults = (value: unknown): boolean =>
-  Array.isArray(value) && value.every(item => fits(['u=9', 'u', 'x?'], item) || fits(['u=10', 'u', 'u', 's', details], item))
-
-/** Kind → items. The numbers are those of `Kind`; written out because every byte of this file is in every client. */
-export const serverFrames = {
-  // WELCOME
-  2: [
-    'u',
-    {
-      session: 's',
-      epoch: 'u',
-      node: 's',
-      resumeToken: 's',
-      resumed: 'u=0|1|2',
-      now: 'u',
-      hb: 'u',
-      pong: 'u',
-      limits: { maxFrame: 'u', maxBody: 'u', maxProperties: 'u', maxSubs: 'u', maxProducers: 'u' },
-      'tokenTtl?': 'u',
-      features: ['s'],
-      results: isResults,
-    },
-  ],
-  // AUTHREQ
-  4: ['s', 'u'],
-  // PING, PONG
-  5: ['u', 'u?'],
-  6: ['u', 'U?', 's?'],
-  // GOAWAY
-  7: ['u', 'u', 'S', 'u'],
-  // OK, ERR
-  9: ['u', 'x?'],
-  10: ['u', 'u', 's', details],
-  // FRAG
-  12: ['u', 'u', 'y', 'b'],
-  // RECEIPT, PLIMIT
-  19: [isReceipts],
-  20: ['u', 'u', 'u'],
-  // TXCHECK
-  22: ['u', 'u', 's', 's', 'm', 'u'],
-  // DELIVER, ACKED
-  33: ['u', 'u', isEntries, 'u?'],
-  38: ['u', 'r', 'r?'],
-  // SUBINFO, GAP, LEASE
-  41: ['u', { state: 's', 'queues?': [['u', 's', 's', 'u', 'i']], 'lag?': 'i', 'ageMs?': 'i', 'detail?': 's' }],
-  42: ['u', 'u', 'u', 'u', 's'],
-  44: ['u', 'r'],
-  // REP
-  49: ['u', 'y', 'm', 'b'],
-} as const satisfies Record<ServerFrame[0], readonly Shape[]>
 
 /** A decoded value as a frame of the bridge. Null: a newer kind, to be ignored. Throws ProtocolError for what is malformed. */
-export const checkServerFrame = (value: unknown): ServerFrame | null => checkFrame(serverFrames, value) as ServerFrame | null
+export function checkServerFrame(value: unknown): ServerFrame | null {
+  const kind: unknown = Array.isArray(value) && value[0]
+  if (isCount(kind)) {
+    const types = frames[kind]
+    if (types !== undefined ? areOf(types, value, 1) : kind > 127 && kind < 256)
+      return types === undefined ? null : (value as ServerFrame)
+  }
+  throw new ProtocolError(`frame of kind ${String(kind)} is malformed`)
+}

@@ -1,6 +1,6 @@
 import { encode } from './encode.ts'
 import type { FragFrame } from './frames.ts'
-import { Kind } from './kinds.ts'
+import * as Kind from './kind.ts'
 import { ProtocolError } from './protocol-error.ts'
 
 /** Array of five, kind, boolean: 3 bytes; two numbers: 9 each at most; head of the byte string: 5. */

@@ -1,4 +1,4 @@
-import type { Kind } from './kinds.ts'
+import type * as Kind from './kind.ts'
 
 /**
  * The frames of `cometmq.v1` as TypeScript tuples. A frame is one array, one MessagePack value, one binary WebSocket message.

@@ -24,7 +24,7 @@ export const isMap = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)
 
 /** Pairs lo ≤ hi, ascending, not overlapping. */
-function isRanges(value: unknown): boolean {
+export function isRanges(value: unknown): boolean {
   if (!Array.isArray(value) || value.length % 2) return false
   let last: number = -1
   for (let index = 0; index < value.length; index++) {

@@ -43,7 +43,10 @@ function typeOf(shape: Shape): string {
 }
 
 const isOptional = (shape: Shape): boolean => typeof shape === 'string' && shape[1] === '?'
-const kinds = Object.entries(Kind).filter(([, kind]) => tables.client[kind] ?? tables.server[kind])
+const numbered = (table: object): [name: string, value: number][] =>
+  Object.entries(table as Record<string, number>).sort((a, b) => a[1] - b[1])
+const namesOf = (table: object): string[] => numbered(table).map(([name]) => name)
+const kinds = numbered(Kind).filter(([, kind]) => tables.client[kind] ?? tables.server[kind])
 
 function frameRow([name, kind]: [string, number]): string[] {
   const shapes = tables.client[kind] ?? tables.server[kind]!
@@ -104,13 +107,13 @@ function metaRows(): string[][] {
 }
 
 function flagRows(): string[][] {
-  expect(Object.keys(flagDocs)).toEqual(Object.keys(Flag))
-  return Object.entries(Flag).map(([name, bit]) => [String(bit), name, flagDocs[name]!])
+  expect(Object.keys(flagDocs)).toEqual(namesOf(Flag))
+  return numbered(Flag).map(([name, bit]) => [String(bit), name, flagDocs[name]!])
 }
 
 function closeRows(): string[][] {
-  expect(Object.keys(closeDocs)).toEqual(Object.keys(CloseCode))
-  return Object.entries(CloseCode).map(([name, code]) => [
+  expect(Object.keys(closeDocs)).toEqual(namesOf(CloseCode))
+  return numbered(CloseCode).map(([name, code]) => [
     String(code),
     name,
     mayReconnect(code) ? 'reconnect' : 'stop',
@@ -149,7 +152,7 @@ it('docs/protocol.md has the frames as they are', async () => {
 })
 
 it('docs/errors.md has the catalogue as it is', async () => {
-  const rows = errorTable.map(({ code, name, retryable, outcome }) => [
+  const rows = errorTable().map(({ code, name, retryable, outcome }) => [
     String(code),
     `COMET_${name}`,
     retryable ? 'yes' : 'no',

@@ -1,7 +1,8 @@
 import type { Random } from '@cometmq/testkit'
 import { clientFrames, isBatch, isMeta } from '../src/check-client.ts'
-import { isEntries, isReceipts, isResults, serverFrames } from '../src/check-server.ts'
+import { isEntries, isReceipts } from '../src/check-server.ts'
 import type { Value } from '../src/frames.ts'
+import { isResults, serverFrames } from '../src/server-frames.ts'
 import type { FrameTable, Shape } from '../src/shape.ts'
 
 export const tables: Readonly<Record<'client' | 'server', FrameTable>> = { client: clientFrames, server: serverFrames }

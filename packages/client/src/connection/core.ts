@@ -1,15 +1,15 @@
 import {
   type ClientFrame,
-  CloseCode,
   type ErrFrame,
   type GoawayFrame,
-  Kind,
   mayReconnect,
   PROTOCOL_VERSION,
   type ServerFrame,
   type Value,
   type WelcomeInfo,
 } from '@cometmq/protocol'
+import * as CloseCode from '@cometmq/protocol/close-code'
+import * as Kind from '@cometmq/protocol/kind'
 import type { ConnState, ConnStats, DrainReport, Observer } from '../api.ts'
 import type { Channel, Part } from '../channel.ts'
 import type { ClientClock, Environment } from '../environment.ts'

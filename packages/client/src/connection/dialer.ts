@@ -1,4 +1,5 @@
-import { CloseCode, mayReconnect } from '@cometmq/protocol'
+import { mayReconnect } from '@cometmq/protocol'
+import * as CloseCode from '@cometmq/protocol/close-code'
 import { BridgeError } from '../errors.ts'
 import { type Backoff, delayOf } from './backoff.ts'
 import { Failure } from './failures.ts'

@@ -1,4 +1,5 @@
-import { CloseCode, type ErrFrame, errorOf } from '@cometmq/protocol'
+import { type ErrFrame, errorOf } from '@cometmq/protocol'
+import * as CloseCode from '@cometmq/protocol/close-code'
 import { BridgeError } from '../errors.ts'
 
 /** Code in the catalogue for a close code (spec bridge, section 6). */

@@ -1,4 +1,6 @@
-import { CloseCode, type ClientFrame, Kind } from '@cometmq/protocol'
+import type { ClientFrame } from '@cometmq/protocol'
+import * as CloseCode from '@cometmq/protocol/close-code'
+import * as Kind from '@cometmq/protocol/kind'
 import type { DeliveryLink } from '../channel.ts'
 import type { ClientClock, Environment, TransportSocket } from '../environment.ts'
 import type { BridgeError } from '../errors.ts'

@@ -1,4 +1,5 @@
-import { type ErrFrame, Kind, type OkFrame, type PopenArgs, type ServerFrame, type SubArgs, type Value } from '@cometmq/protocol'
+import type { ErrFrame, OkFrame, PopenArgs, ServerFrame, SubArgs, Value } from '@cometmq/protocol'
+import * as Kind from '@cometmq/protocol/kind'
 import type { Channel, Part } from '../channel.ts'
 import type { BridgeError } from '../errors.ts'
 import { errError } from './failures.ts'

@@ -1,4 +1,5 @@
-import { type ClientFrame, Kind, type Receipt, type Value } from '@cometmq/protocol'
+import type { ClientFrame, Receipt, Value } from '@cometmq/protocol'
+import * as Kind from '@cometmq/protocol/kind'
 import type { Pending } from '../channel.ts'
 import type { BridgeError } from '../errors.ts'
 import { cancelled } from '../signals.ts'

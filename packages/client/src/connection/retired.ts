@@ -1,4 +1,5 @@
-import { CloseCode, Kind } from '@cometmq/protocol'
+import * as CloseCode from '@cometmq/protocol/close-code'
+import * as Kind from '@cometmq/protocol/kind'
 import type { ClientClock } from '../environment.ts'
 import type { Link } from './link.ts'
 import type { Parts } from './parts.ts'

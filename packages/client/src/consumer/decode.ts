@@ -1,4 +1,4 @@
-import { Flag } from '@cometmq/protocol'
+import * as Flag from '@cometmq/protocol/flag'
 import { inflate } from '../compress.ts'
 import { validate } from '../validate.ts'
 import type { Delivered } from './message.ts'

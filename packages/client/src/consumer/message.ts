@@ -1,4 +1,5 @@
-import { type Entry, Flag } from '@cometmq/protocol'
+import type { Entry } from '@cometmq/protocol'
+import * as Flag from '@cometmq/protocol/flag'
 import type { Signalled } from '../api.ts'
 import { type Duration, durationMs } from '../duration.ts'
 import { BridgeError } from '../errors.ts'

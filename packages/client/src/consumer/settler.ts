@@ -1,4 +1,5 @@
-import { type ClientFrame, Kind, type Ranges } from '@cometmq/protocol'
+import type { ClientFrame, Ranges } from '@cometmq/protocol'
+import * as Kind from '@cometmq/protocol/kind'
 import type { DeliveryLink } from '../channel.ts'
 import type { ClientClock } from '../environment.ts'
 import { addTo } from './ranges.ts'

@@ -1,13 +1,5 @@
-import {
-  type DeliverFrame,
-  Kind,
-  type Ranges,
-  type SeekTarget,
-  type ServerFrame,
-  type SubArgs,
-  type SubResult,
-  type Value,
-} from '@cometmq/protocol'
+import type { DeliverFrame, Ranges, SeekTarget, ServerFrame, SubArgs, SubResult, Value } from '@cometmq/protocol'
+import * as Kind from '@cometmq/protocol/kind'
 import type { BroadcastCursor, ConsumerEvent, Signalled } from '../api.ts'
 import type { Channel, DeliveryLink, Part, PartReport } from '../channel.ts'
 import { Feed } from '../connection/feed.ts'

@@ -1,4 +1,4 @@
-import { Flag } from '@cometmq/protocol'
+import * as Flag from '@cometmq/protocol/flag'
 import type { Channel } from '../channel.ts'
 import { deflate } from '../compress.ts'
 import { BridgeError } from '../errors.ts'

@@ -1,4 +1,6 @@
-import { type ClientFrame, Flag, Kind, type Meta, type Receipt as WireReceipt } from '@cometmq/protocol'
+import type { ClientFrame, Meta, Receipt as WireReceipt } from '@cometmq/protocol'
+import * as Flag from '@cometmq/protocol/flag'
+import * as Kind from '@cometmq/protocol/kind'
 import type { Receipt } from '../api.ts'
 import type { Pending } from '../channel.ts'
 import { BridgeError } from '../errors.ts'

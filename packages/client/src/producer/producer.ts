@@ -1,6 +1,4 @@
 import {
-  Flag,
-  Kind,
   messageIdOf,
   type PopenArgs,
   type PopenResult,
@@ -8,6 +6,8 @@ import {
   type ServerFrame,
   type Value,
 } from '@cometmq/protocol'
+import * as Flag from '@cometmq/protocol/flag'
+import * as Kind from '@cometmq/protocol/kind'
 import type { ProducerOptions, Receipt, Signalled } from '../api.ts'
 import type { Channel, DeliveryLink, Part, PartReport } from '../channel.ts'
 import { report } from '../connection/guard.ts'

@@ -1,0 +1,43 @@
+// First item of every frame (spec bridge, section 3). Kinds 0–127 must be understood; 128–255 may be ignored. One constant each: a bundler
+// puts the number where `Kind.SEND` stands, when this module is imported as `Kind`.
+
+export const HELLO = 1
+export const WELCOME = 2
+export const AUTH = 3
+export const AUTHREQ = 4
+export const PING = 5
+export const PONG = 6
+export const GOAWAY = 7
+export const BYE = 8
+export const OK = 9
+export const ERR = 10
+export const CANCEL = 11
+export const FRAG = 12
+export const POPEN = 16
+export const SEND = 17
+export const SENDB = 18
+export const RECEIPT = 19
+export const PLIMIT = 20
+export const TXEND = 21
+export const TXCHECK = 22
+export const TXSTATE = 23
+export const RECALL = 24
+export const SUB = 32
+export const DELIVER = 33
+export const ACK = 34
+export const NACK = 35
+export const EXTEND = 36
+export const DEAD = 37
+export const ACKED = 38
+export const LIMIT = 39
+export const UNSUB = 40
+export const SUBINFO = 41
+export const GAP = 42
+export const SEEK = 43
+export const LEASE = 44
+export const REQ = 48
+export const REP = 49
+export const RESP = 50
+export const PRES = 56
+export const PRESEV = 57
+export const QUERY = 64
