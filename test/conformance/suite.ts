@@ -15,8 +15,15 @@ const suiteTimeoutMs = 240_000
 /** Of all cases; each skip says why. */
 const mostSkipped = 0.05
 
+export interface More {
+  /** Share of the cases that may be skipped. Default 5 %. */
+  readonly mostSkipped?: number
+  /** Starts the cluster behind the bridge. Default: an own `comet serve`. */
+  cluster?(): Promise<{ nameServer: string; stop(): Promise<void> }>
+}
+
 /** One test per case: the whole suite in one runtime against one bridge. */
-export function describeConformance(runner: Runner, options: HostOptions, limits: { mostSkipped?: number } = {}): void {
+export function describeConformance(runner: Runner, options: HostOptions, more: More = {}): void {
   describe(`${runner.name}, ${options.engine}, ${options.backend}`, () => {
     const missing = runner.missing()
     if (missing !== undefined) {
@@ -24,9 +31,11 @@ export function describeConformance(runner: Runner, options: HostOptions, limits
       return
     }
     let host: Host | undefined
+    let cluster: Awaited<ReturnType<NonNullable<More['cluster']>>> | undefined
     let results = new Map<string, CaseResult>()
     beforeAll(async () => {
-      host = await startHost(options)
+      cluster = await more.cluster?.()
+      host = await startHost({ ...options, ...(cluster && { nameServer: cluster.nameServer }) })
       const folder = join(host.folder, 'bundles')
       mkdirSync(folder)
       const target: Target = {
@@ -36,7 +45,10 @@ export function describeConformance(runner: Runner, options: HostOptions, limits
       }
       results = new Map((await runner.run(target, folder)).map(result => [result.name, result]))
     }, suiteTimeoutMs)
-    afterAll(() => host?.close())
+    afterAll(async () => {
+      await host?.close()
+      await cluster?.stop()
+    })
 
     for (const { name } of conformanceCases) {
       if (!name.includes(process.env['CONFORMANCE_FILTER'] ?? '')) continue
@@ -50,7 +62,7 @@ export function describeConformance(runner: Runner, options: HostOptions, limits
     it('skips few cases, each with a reason', () => {
       const skipped = [...results.values()].filter(result => result.status === 'skipped')
       for (const { name, detail } of skipped) console.log(`not run in ${runner.name}: ${name}: ${detail}`)
-      expect(skipped.length).toBeLessThanOrEqual(conformanceCases.length * (limits.mostSkipped ?? mostSkipped))
+      expect(skipped.length).toBeLessThanOrEqual(conformanceCases.length * (more.mostSkipped ?? mostSkipped))
     })
   })
 }

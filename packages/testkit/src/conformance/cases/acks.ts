@@ -44,6 +44,7 @@ export const ackCases: readonly Case[] = [
   },
   {
     name: 'acks: only what was acknowledged is settled',
+    timeoutMs: 60_000,
     async run(t) {
       const { name, topic } = await newTopic(t)
       const group = t.name('g')
@@ -58,6 +59,7 @@ export const ackCases: readonly Case[] = [
   },
   {
     name: 'acks: nack without delay brings it back at once, with the attempt counted',
+    timeoutMs: 60_000,
     async run(t) {
       const { name, topic } = await newTopic(t)
       const connection = t.open([topic])
@@ -76,6 +78,7 @@ export const ackCases: readonly Case[] = [
   },
   {
     name: 'acks: nack with a delay waits so long',
+    timeoutMs: 60_000,
     async run(t) {
       const { name, topic } = await newTopic(t)
       const connection = t.open([topic])
@@ -111,6 +114,7 @@ export const ackCases: readonly Case[] = [
   },
   {
     name: 'acks: drain acknowledges, gives back and counts',
+    timeoutMs: 60_000,
     async run(t) {
       const { name, topic } = await newTopic(t)
       const group = t.name('g')

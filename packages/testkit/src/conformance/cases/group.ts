@@ -143,6 +143,7 @@ export const groupCases: readonly Case[] = [
   },
   {
     name: 'group: unacknowledged messages come back to another member after BYE',
+    timeoutMs: 60_000,
     async run(t) {
       const { name, topic } = await newTopic(t)
       const group = t.name('g')
@@ -179,6 +180,7 @@ export const groupCases: readonly Case[] = [
   },
   {
     name: 'group: a handler that throws makes the message come again, and the loop goes on',
+    timeoutMs: 60_000,
     async run(t) {
       const { name, topic } = await newTopic(t)
       const connection = t.open([topic])
