@@ -1,12 +1,12 @@
-// Builds every package's dist (tsup.config.ts). `--if-stale`: only when a source changed since the last build.
+// Builds every package's dist: JavaScript (tsup.config.ts, rollup.config.mjs), or with `--types` the declarations, which take longer.
+// `--if-stale`: only when a source changed since the last build.
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { withLock } from './lock.mjs'
-import { libraries, published, root } from './packages.mjs'
+import { entriesOf, libraries, published, root } from './packages.mjs'
 
-const stampFile = join(root, '.build/stamp')
 const sources = [
   ...published.map(({ folder }) => `${folder}/src`),
   'examples',
@@ -16,12 +16,13 @@ const sources = [
   'tsconfig.base.json',
 ]
 const manifests = published.map(({ folder }) => `${folder}/package.json`)
-const outputs = [
+const scripts = [
   ...libraries.map(({ folder }) => `${folder}/dist/index.js`),
   'packages/cli/dist/main.js',
   'sdk-web/dist/cometmq.min.js',
   'sdk-web/dist/cometmq.global.js',
 ]
+const declarations = libraries.flatMap(({ folder }) => Object.keys(entriesOf(folder)).map(name => `${folder}/dist/${name}.d.ts`))
 /** Installed, made, or written while it runs: nothing to build from. */
 const notSources = new Set(['node_modules', 'dist', 'comet-data'])
 
@@ -38,19 +39,12 @@ function fingerprint() {
   return hash.digest('hex')
 }
 
-const isStale = () =>
-  !existsSync(stampFile) ||
-  outputs.some(path => !existsSync(join(root, path))) ||
-  readFileSync(stampFile, 'utf8') !== fingerprint()
-
-async function buildAll() {
+async function buildScripts() {
   process.chdir(root)
   const { build } = await import('tsup')
-  const before = fingerprint()
   await build({ config: join(root, 'tsup.config.ts') })
   await buildBrowserBundles()
   await buildPages()
-  writeFileSync(stampFile, before)
 }
 
 /** sdk-web/dist/cometmq.min.js and cometmq.global.js. */
@@ -72,16 +66,37 @@ async function buildPages() {
   if (existsSync(pages)) cpSync(pages, copy, { recursive: true })
 }
 
-/** @param {{ ifStale?: boolean }} [options] resolves with true when something was built */
-export async function buildPackages(options = {}) {
+/** One build at a time; resolves with true when something was built. */
+async function once({ stamp, outputs, build }, { ifStale = false } = {}) {
+  const stampFile = join(root, '.build', stamp)
+  const isStale = () =>
+    !existsSync(stampFile) ||
+    outputs.some(path => !existsSync(join(root, path))) ||
+    readFileSync(stampFile, 'utf8') !== fingerprint()
   mkdirSync(join(root, '.build'), { recursive: true })
-  if (options.ifStale && !isStale()) return false
+  if (ifStale && !isStale()) return false
   return withLock(join(root, '.build/lock'), async () => {
-    if (options.ifStale && !isStale()) return false // another process built while we waited
-    await buildAll()
+    if (ifStale && !isStale()) return false // another process built while we waited
+    const before = fingerprint()
+    await build()
+    writeFileSync(stampFile, before)
     return true
   })
 }
+
+/** @param {{ ifStale?: boolean }} [options] */
+export const buildPackages = options => once({ stamp: 'stamp', outputs: scripts, build: buildScripts }, options)
+
+/** @param {{ ifStale?: boolean }} [options] */
+export const buildTypes = options =>
+  once(
+    {
+      stamp: 'stamp-types',
+      outputs: declarations,
+      build: async () => (await import('./package-types.mjs')).writeTypes(),
+    },
+    options,
+  )
 
 /** The benchmark program, its load processes and the SDK they use, in .build/bench. */
 export async function buildBench() {
@@ -108,6 +123,7 @@ export async function buildBench() {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const started = Date.now()
-  const built = await buildPackages({ ifStale: process.argv.includes('--if-stale') })
+  const build = process.argv.includes('--types') ? buildTypes : buildPackages
+  const built = await build({ ifStale: process.argv.includes('--if-stale') })
   console.error(built ? `built in ${Date.now() - started} ms` : 'nothing to build')
 }

@@ -4,6 +4,8 @@ import { calibrationRow } from './lib/calibration.ts'
 import { createContext } from './lib/context.ts'
 import { printTable, type Row, writeReport } from './lib/report.ts'
 import type { BenchContext } from './lib/context.ts'
+import { bridgeRows } from './rows/bridge.ts'
+import { directRows } from './rows/direct.ts'
 import { pullDrainRows } from './rows/pull-drain.ts'
 import { queueRows } from './rows/queues.ts'
 import { recoveryRows } from './rows/recovery.ts'
@@ -18,6 +20,8 @@ const groups: Record<string, (context: BenchContext) => Promise<Row[]>> = {
   queues: queueRows,
   recovery: recoveryRows,
   startup: startupRows,
+  bridge: bridgeRows,
+  direct: directRows,
 }
 
 const HELP = `npm run bench -- [options]

@@ -8,6 +8,8 @@ export interface ReadyFile {
   pid: number
   nameserver: { address: string; port: number }
   broker: { name: string; address: string; port: number }
+  /** Only with `limits`. */
+  bridge?: { url: string; address: string; port: number }
 }
 
 export interface BrokerProcess {
@@ -31,10 +33,13 @@ function findComet(): string {
   return resolve(folder, 'packages/cli/bin/comet.js')
 }
 
-/** Starts `comet serve` on free ports in a process of its own, so that load and broker do not share an event loop. */
+/**
+ * Starts `comet serve` on free ports in a process of its own, so that load and broker do not share an event loop. `limits`: with a bridge
+ * that has these (`--limit`).
+ */
 export async function startBrokerProcess(
   folder: string,
-  options: { settings?: string[]; profile?: { folder: string; name: string } | undefined } = {},
+  options: { settings?: string[]; limits?: string[]; profile?: { folder: string; name: string } | undefined } = {},
 ): Promise<BrokerProcess> {
   const readyFile = join(folder, 'ready.json')
   rmSync(readyFile, { force: true })
@@ -63,6 +68,8 @@ export async function startBrokerProcess(
     readyFile,
   ]
   for (const setting of options.settings ?? []) args.push('--set', setting)
+  if (options.limits) args.push('--bridge-port', '0', '--engine', 'uws')
+  for (const limit of options.limits ?? []) args.push('--limit', limit)
   const startedAt = performance.now()
   const child = spawn(process.execPath, [...node, findComet(), ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
   let errors = ''
