@@ -11,7 +11,7 @@ import {
   ProtocolError,
   Reassembler,
 } from '@cometmq/protocol'
-import type { ClientEnd, ClientLink } from '@cometmq/session'
+import { type ClientEnd, type ClientLink, wireFrame } from '@cometmq/session'
 import { type EngineSocket, type SocketHandlers } from './engine/types.ts'
 import { type Flushable, flushLater } from './turn.ts'
 
@@ -115,7 +115,7 @@ export class SocketLink implements ClientLink, SocketHandlers, Flushable {
     if (this.#isClosed) return
     let bytes: Uint8Array
     try {
-      bytes = encodeFrame(frame)
+      bytes = encodeFrame(wireFrame(frame))
     } catch (error) {
       this.#defect('a frame cannot be encoded', error)
       return

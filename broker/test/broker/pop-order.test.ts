@@ -100,6 +100,14 @@ describe('orderly pop', () => {
     expect(again.header.orderCountInfo).toBe('0 qo0%0 1;0 0 1')
   })
 
+  it('changed to nothing it wakes a pop that waits', async () => {
+    const on = await start(1)
+    const first = await popInOrder(on)
+    const waiting = popInOrder(on, { pollTime: 15_000 })
+    await changeTime(on, first.receipts[0]!, 0)
+    expect((await waiting).texts).toEqual(['m0'])
+  })
+
   it('keeps its state over a restart', async () => {
     let on = await start(3)
     const first = await popInOrder(on, { maxMsgNums: 2, invisibleTime: 20_000, attemptId: 'a' })

@@ -63,6 +63,7 @@ export class OrderQueues {
     const { clock } = this.#options
     if (!queue.change(offset, popTime, { at: clock.now(), ms }, clock.monotonic())) return false
     this.#changed(queue)
+    if (!this.isBlocked(queue, '')) this.#options.onFree(queue.group, queue.topic)
     return true
   }
 
