@@ -9,6 +9,7 @@ import { entriesOf, libraries, published, root } from './packages.mjs'
 
 const sources = [
   ...published.map(({ folder }) => `${folder}/src`),
+  'docs',
   'examples',
   'scripts',
   'tsup.config.ts',
