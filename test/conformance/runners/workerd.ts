@@ -31,29 +31,32 @@ async function freePort(): Promise<number> {
   return port
 }
 
+/** Answer of a Worker, made of the bundle of an entry, to one request with a JSON body. */
+export async function inWorker(entry: string, folder: string, body: unknown): Promise<unknown> {
+  await bundle(entry, `${folder}/worker.js`)
+  const port = await freePort()
+  writeFileSync(`${folder}/config.capnp`, config(port))
+  const child = spawn(workerd, ['serve', `${folder}/config.capnp`], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let log = ''
+  child.stdout.on('data', (part: Buffer) => (log += part.toString()))
+  child.stderr.on('data', (part: Buffer) => (log += part.toString()))
+  try {
+    const response = await posted(`http://127.0.0.1:${port}/`, JSON.stringify(body), () => child.exitCode !== null)
+    const text = await response.text()
+    if (!response.ok) throw new Error(`the Worker failed: ${text}`)
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Error(`workerd: ${String(error)}\n${log.slice(-4000)}`, { cause: error })
+  } finally {
+    child.kill()
+  }
+}
+
 /** The Worker runs the whole suite inside one request. */
 export const workerdRunner: Runner = {
   name: 'workerd',
   missing: () => (existsSync(workerd) ? undefined : 'the package `workerd` is not installed'),
-  async run(target: Target, folder: string): Promise<CaseResult[]> {
-    await bundle('worker', `${folder}/worker.js`)
-    const port = await freePort()
-    writeFileSync(`${folder}/config.capnp`, config(port))
-    const child = spawn(workerd, ['serve', `${folder}/config.capnp`], { stdio: ['ignore', 'pipe', 'pipe'] })
-    let log = ''
-    child.stdout.on('data', (part: Buffer) => (log += part.toString()))
-    child.stderr.on('data', (part: Buffer) => (log += part.toString()))
-    try {
-      const response = await posted(`http://127.0.0.1:${port}/`, JSON.stringify(target), () => child.exitCode !== null)
-      const text = await response.text()
-      if (!response.ok) throw new Error(`the Worker failed: ${text}\n${log}`)
-      return JSON.parse(text) as CaseResult[]
-    } catch (error) {
-      throw new Error(`workerd: ${String(error)}\n${log.slice(-4000)}`, { cause: error })
-    } finally {
-      child.kill()
-    }
-  },
+  run: async (target: Target, folder: string) => (await inWorker('worker', folder, target)) as CaseResult[],
 }
 
 /** Repeats until the server accepts connections. */

@@ -28,6 +28,7 @@ public final class Main {
         SCENARIOS.put("orderly", OrderlyScenario::run);
         SCENARIOS.put("retry", RetryScenario::run);
         SCENARIOS.put("pop", PopScenario::run);
+        SCENARIOS.put("bridge", BridgeScenario::run);
         SCENARIOS.put("hold", HoldScenario::run);
     }
 

@@ -1,0 +1,3 @@
+import { exchange } from './exchange.ts'
+
+Object.assign(globalThis, { exchange })
