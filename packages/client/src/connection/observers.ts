@@ -5,6 +5,7 @@ type Attributes = Record<string, string | number>
 
 /** `work` runs exactly once and its result is what counts, whatever the observers do. */
 export function spanOf<X>(observers: readonly Observer[], name: string, attributes: Attributes, work: () => X): X {
+  if (observers.length === 0) return work()
   return observers.reduceRight<() => X>(
     (inner, observer) => (observer.span ? within(observer, name, attributes, inner) : inner),
     work,

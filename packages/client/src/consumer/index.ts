@@ -30,12 +30,8 @@ class TopicConsumer {
     else signal?.addEventListener('abort', stop, { once: true })
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Delivered, void> {
-    const subscription = this.#subscription
-    for (let message = await subscription.next(); message; message = await subscription.next()) {
-      yield message
-      if (subscription.auto) message.ack()
-    }
+  [Symbol.asyncIterator](): Messages {
+    return new Messages(this.#subscription)
   }
 
   async run(handler: Handler, options?: RunOptions): Promise<void> {
@@ -113,11 +109,54 @@ class TopicConsumer {
     const over = new AbortController()
     const timer = waitMs > 0 ? subscription.channel.clock.setTimeout(() => over.abort(), waitMs) : undefined
     while (messages.length < max) {
-      const message = timer ? await subscription.next(over.signal).catch(() => undefined) : subscription.take()
+      const message = timer ? await nextOrNone(subscription, over.signal) : subscription.take()
       if (!message) break
       if (timer || (await subscription.prepare(message))) messages.push(message)
     }
     timer?.cancel()
+  }
+}
+
+const nextOrNone = async (subscription: Subscription, signal: AbortSignal): Promise<Delivered | undefined> => {
+  try {
+    return await subscription.next(signal)
+  } catch {
+    return undefined
+  }
+}
+
+/** One loop. By hand: a generator costs several promises for each message. */
+class Messages implements AsyncIterableIterator<Delivered> {
+  readonly #subscription: Subscription
+  #last: Delivered | undefined
+  #left = false
+
+  constructor(subscription: Subscription) {
+    this.#subscription = subscription
+  }
+
+  next(): Promise<IteratorResult<Delivered>> {
+    if (this.#subscription.auto) this.#last?.ack()
+    this.#last = undefined
+    if (this.#left) return this.return()
+    const next = this.#subscription.next()
+    return next instanceof Promise ? next.then(message => this.#result(message)) : Promise.resolve(this.#result(next))
+  }
+
+  return(): Promise<IteratorResult<Delivered>> {
+    this.#left = true
+    this.#last = undefined
+    return Promise.resolve({ value: undefined, done: true })
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  #result(message: Delivered | undefined): IteratorResult<Delivered> {
+    if (!message) return { value: undefined, done: true }
+    this.#last = message
+    return { value: message, done: false }
   }
 }
 

@@ -85,19 +85,30 @@ export class Subscription implements Part, LeaseOwner {
 
   // ---- the application takes
 
-  /** Undefined: the consumer has ended, or the signal fired. Rejects when it has failed. */
-  async next(signal?: AbortSignal, lanes?: Lanes): Promise<Delivered | undefined> {
-    while (!signal?.aborted) {
-      const message = this.take(lanes)
+  /** At once when one is there. Undefined: the consumer has ended, or the signal fired. Rejects when it has failed. */
+  next(signal?: AbortSignal, lanes?: Lanes): Delivered | Promise<Delivered | undefined> {
+    const message = signal?.aborted ? undefined : this.take(lanes)
+    const ready = message && this.prepare(message)
+    return ready === true ? message! : this.#next(message, ready, signal, lanes)
+  }
+
+  async #next(
+    message: Delivered | undefined,
+    ready: Promise<boolean> | boolean | undefined,
+    signal: AbortSignal | undefined,
+    lanes: Lanes | undefined,
+  ): Promise<Delivered | undefined> {
+    for (;;) {
       if (message) {
-        const ready = this.prepare(message)
-        if (ready === true || (ready !== false && (await ready))) return message
+        if (await ready) return message
         lanes?.leave(message)
-      } else if (this.#error) throw this.#error
+      } else if (signal?.aborted) return undefined
+      else if (this.#error) throw this.#error
       else if (this.#ended) return undefined
       else await this.#wait(signal)
+      message = signal?.aborted ? undefined : this.take(lanes)
+      ready = message && this.prepare(message)
     }
-    return undefined
   }
 
   /** The first that may be handed out; it still has to be prepared. */

@@ -98,8 +98,19 @@ export class TopicProducer implements Part, FlightOwner {
     return this.#channel.span('send', this.#span, () => {
       const batch: Outgoing[] | undefined = options.atomic ? [] : undefined
       // Read to its end first: it may throw, and half of an atomic batch must not go.
-      const results = [...items].map(item => this.#send(item.value, item, batch, options.signal))
-      return Promise.all(results.map(result => result.then(undefined, (error: BridgeError) => error as Receipt | BridgeError)))
+      const all = [...items]
+      return new Promise(resolve => {
+        const results: (Receipt | BridgeError)[] = new Array(all.length)
+        let left = all.length
+        if (left === 0) resolve(results)
+        all.forEach((item, index) => {
+          const settled = (result: Receipt | BridgeError): void => {
+            results[index] = result
+            if (--left === 0) resolve(results)
+          }
+          this.#begin(new Outgoing(0, settled, settled), item.value, item, batch, options.signal)
+        })
+      })
     })
   }
 
@@ -231,8 +242,10 @@ export class TopicProducer implements Part, FlightOwner {
   settle(item: Outgoing, receipt: WireReceipt | undefined, error?: BridgeError): void {
     const { state } = item
     if (state === State.settled) return
-    if (state === State.sent) this.#landed(item)
-    else this.#leaveQueue(item)
+    if (state !== State.sent) this.#leaveQueue(item)
+    // Who brings a receipt has taken out its id already.
+    else if (receipt) this.#window.landed(item.body.length)
+    else this.#landed(item)
     item.state = State.settled
     if (receipt) this.#turnOver()
     if (receipt && receipt[1] === 0) item.resolve(this.#receiptOf(receipt))
@@ -242,24 +255,25 @@ export class TopicProducer implements Part, FlightOwner {
 
   // ----
 
-  #send(value: unknown, options?: AnySend, batch?: Outgoing[], signal?: AbortSignal): Promise<Receipt> {
-    return new Promise((resolve, reject) => {
-      const item = new Outgoing(0, resolve, reject)
-      if (batch) {
-        item.batch = batch
-        batch.push(item)
-      }
-      try {
-        item.meta = metaOf(this.#topic, options)
-        this.#watch(item, options?.signal)
-        this.#watch(item, signal)
-        this.#enqueue(item, this.#encoder.encode(value, item), options)
-      } catch (error) {
-        // Of an atomic batch the others must know.
-        item.finish()
-        reject(unencodable(error))
-      }
-    })
+  #send(value: unknown, options?: AnySend): Promise<Receipt> {
+    return new Promise((resolve, reject) => this.#begin(new Outgoing(0, resolve, reject), value, options))
+  }
+
+  #begin(item: Outgoing, value: unknown, options?: AnySend, batch?: Outgoing[], signal?: AbortSignal): void {
+    if (batch) {
+      item.batch = batch
+      batch.push(item)
+    }
+    try {
+      item.meta = metaOf(this.#topic, options)
+      this.#watch(item, options?.signal)
+      this.#watch(item, signal)
+      this.#enqueue(item, this.#encoder.encode(value, item), options)
+    } catch (error) {
+      // Of an atomic batch the others must know.
+      item.finish()
+      item.reject(unencodable(error))
+    }
   }
 
   #enqueue(item: Outgoing, body: Uint8Array | Promise<Uint8Array>, options: AnySend | undefined): void {
@@ -324,8 +338,7 @@ export class TopicProducer implements Part, FlightOwner {
 
   #landed(item: Outgoing): void {
     this.#channel.pending.delete(item.rid)
-    this.#window.flyingCount--
-    this.#window.flyingBytes -= item.body.length
+    this.#window.landed(item.body.length)
   }
 
   #leaveQueue(item: Outgoing): void {

@@ -48,6 +48,12 @@ export class SendWindow {
     return (this.#sentCount += count)
   }
 
+  /** A message has its outcome. */
+  landed(bytes: number): void {
+    this.flyingCount--
+    this.flyingBytes -= bytes
+  }
+
   /** Whether the bridge has counted up to this number. */
   hasCounted(at: number): boolean {
     return at <= this.#accepted
