@@ -13,6 +13,9 @@ const limits = {
   frameBurst: Infinity,
   inboundBytesPerSecond: Infinity,
   maxConnectionsPerSubject: Infinity,
+  // No socket can be cut, so no receipt is ever repeated: what is on its way may be what memory allows.
+  publishWindowMessages: 8_192,
+  publishWindowBytes: 32 * 1024 * 1024,
 }
 
 /** The server half of the protocol in this process: frames pass as values, nothing is encoded. Exists while a connection is open. */

@@ -1,4 +1,5 @@
 import type { Receipt } from '@cometmq/protocol'
+import { KeptReceipts } from './kept-receipts.ts'
 import type { ProducerKind } from './message.ts'
 import type { SendRun } from './send-run.ts'
 
@@ -20,9 +21,7 @@ export class SessionProducer {
   readonly running = new Set<SendRun>()
   readonly #windowCount: number
   readonly #windowBytes: number
-  readonly #receipts: Receipt[] = []
-  readonly #maxReceipts: number
-  #next = 0
+  readonly #receipts: KeptReceipts
 
   constructor(pid: number, topic: string, kind: ProducerKind, window: { count: number; bytes: number }) {
     this.pid = pid
@@ -33,7 +32,7 @@ export class SessionProducer {
     this.limitCount = window.count
     this.limitBytes = window.bytes
     // A client can miss a window's worth of receipts. As many again may follow one of them before it is asked for.
-    this.#maxReceipts = 2 * window.count
+    this.#receipts = new KeptReceipts(2 * window.count)
   }
 
   /** False: the client went over its allowance. */
@@ -49,14 +48,13 @@ export class SessionProducer {
   }
 
   keep(receipt: Receipt): void {
-    this.#receipts[this.#next] = receipt
-    this.#next = this.#next + 1 === this.#maxReceipts ? 0 : this.#next + 1
+    this.#receipts.add(receipt)
   }
 
   /** Linear: only asked for repetitions. What was asked for counts as new: this answer may be lost, too. */
   known(rid: number): Receipt | 'running' | undefined {
-    for (const receipt of this.#receipts) {
-      if (receipt[0] !== rid) continue
+    const receipt = this.#receipts.get(rid)
+    if (receipt) {
       this.keep(receipt)
       return receipt
     }
