@@ -59,6 +59,7 @@ async function openLocked(options: StoreOptions, lock: DiskLock): Promise<Store>
     logger,
     clean,
     from,
+    queuesKnownTo: clean && missing === null ? checkpoint.logicsPhysicalOffset : 0,
     checkCrc: options.checkCRCOnRecover,
     damagedCommitLog: options.damagedCommitLog,
     delayLevelsMs: options.delayLevelsMs,

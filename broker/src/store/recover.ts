@@ -17,6 +17,8 @@ export interface RecoverParts {
   clean: boolean
   /** Where the scan starts: the start of a record. */
   from: number
+  /** Queues have, or had until their topic was deleted, everything before this position; 0 when nothing is known. */
+  queuesKnownTo: number
   checkCrc: boolean
   damagedCommitLog: 'refuse' | 'truncate'
   delayLevelsMs: readonly number[]
@@ -123,7 +125,8 @@ function redispatcher(parts: RecoverParts): (record: CheckedRecord, window: Buff
   return (record, window, _at, position) => {
     const transaction = transactionType(record.sysFlag)
     const properties = record.properties(window)
-    if (transaction !== SysFlag.TRANSACTION_PREPARED && transaction !== SysFlag.TRANSACTION_ROLLBACK) {
+    const isQueued = transaction !== SysFlag.TRANSACTION_PREPARED && transaction !== SysFlag.TRANSACTION_ROLLBACK
+    if (isQueued && position >= parts.queuesKnownTo) {
       const queue = queues.getOrCreate(record.topic, record.queueId)
       const tags = getProperty(properties, 'TAGS') ?? ''
       let low = tags === '' ? 0 : javaHashCode(tags)

@@ -209,6 +209,18 @@ export function storeSuite(
       expect(store.maxOffset('TopicTest', 0)).toBe(1)
     })
 
+    it('does not bring a topic back that was deleted last', async () => {
+      for (let n = 0; n < 4; n++) await acks.put(message(n))
+      await store.deleteTopic('TopicTest')
+      await store.close()
+      await open()
+      expect(store.maxOffset('TopicTest', 0)).toBe(0)
+      expect(await acks.put(message(0))).toMatchObject({ queueOffset: 0 })
+      await store.close()
+      await open()
+      expect(store.maxOffset('TopicTest', 0)).toBe(1)
+    })
+
     it('is refused to a second opener while it is open', async () => {
       await expect(openSmall(place.disk, { folder: place.folder })).rejects.toThrow(/in use/)
       await acks.put(message(0))
