@@ -1,10 +1,9 @@
-import { type Connect, createConnect, type Environment, openWebSocket, type WebSocketClass } from '@cometmq/client'
-import { runtimeName } from './runtime.ts'
-import { wakeHooks } from './wake.ts'
+import { type Connect, createConnect } from '@cometmq/client'
+import { environment } from './environment.ts'
 
 export type * from '@cometmq/client'
 export { BridgeError, bytes, json, text, topic } from '@cometmq/client'
-export const version = '0.1.0'
+export { version } from './environment.ts'
 
 /** Made at the first `connect`: nothing happens when the module is imported. */
 let bound: Connect | undefined
@@ -14,19 +13,3 @@ let bound: Connect | undefined
  * Throws COMET_INVALID_ARGUMENT for options that are wrong.
  */
 export const connect: Connect = options => (bound ??= createConnect(environment()))(options)
-
-const environment = (): Environment => ({
-  sdk: `web/${version}`,
-  runtime: runtimeName(),
-  clock: {
-    now: () => Date.now(),
-    monotonic: () => performance.now(),
-    setTimeout(task, delayMs) {
-      const timer = setTimeout(task, delayMs)
-      return { cancel: () => clearTimeout(timer) }
-    },
-  },
-  random: () => Math.random(),
-  open: (url, handlers) => openWebSocket((globalThis as { WebSocket?: WebSocketClass }).WebSocket)(url, handlers),
-  ...wakeHooks,
-})

@@ -1,4 +1,4 @@
-import type { ConnectOptions, Connection, Observer } from './api.ts'
+import type { ConnectOptions, Connection, Observer, Signalled } from './api.ts'
 import { Core } from './connection/core.ts'
 import { guard, report } from './connection/guard.ts'
 import { createConsumer } from './consumer/index.ts'
@@ -12,31 +12,50 @@ import { openWebSocket, type WebSocketClass } from './web-socket.ts'
 
 export type Connect = <const R extends readonly TopicDef[]>(options: ConnectOptions<R>) => Connection<R>
 
+/** A connection that only sends: a bundle with it alone holds nothing of consumers. */
+export type PublisherConnection<R extends readonly TopicDef[]> = Omit<Connection<R>, 'consumer' | 'ready'> & {
+  ready(options?: Signalled): Promise<PublisherConnection<R>>
+}
+export type ConnectPublisher = <const R extends readonly TopicDef[]>(options: ConnectOptions<R>) => PublisherConnection<R>
+
 /** How long `drain` waits by default, and leaving an `await using` block. */
 const drainMs = 10_000
 
 /** The `connect` of a runtime. */
 export const createConnect =
   (environment: Environment): Connect =>
-  options => {
-    const { url, topics, auth, backoff = {}, idle = 2_000 } = options
-    const urls = typeof url === 'string' ? [url] : [...url]
-    if (!urls[0]) throw new BridgeError(60004, 'connect() needs a url, for example "wss://bridge.example.com"')
-    const { open, observers, dispose } = install(options, (url, handlers) => environment.open(url, handlers))
-    const core = new Core({
-      environment: Object.assign(Object.create(environment) as Environment, { open }),
-      urls,
-      auth,
-      backoff: {
-        min: durationMs(backoff.min ?? 250),
-        max: durationMs(backoff.max ?? 20_000),
-        giveUpAfter: backoff.giveUpAfter === undefined ? Infinity : durationMs(backoff.giveUpAfter),
-      },
-      idle: durationMs(idle),
-      observers,
-    })
-    return connectionOf(core, topics, dispose)
-  }
+  options =>
+    connection(environment, options, createConsumer)
+
+/** The same without consumers. */
+export const createConnectPublisher =
+  (environment: Environment): ConnectPublisher =>
+  options =>
+    connection(environment, options)
+
+function connection<R extends readonly TopicDef[]>(
+  environment: Environment,
+  options: ConnectOptions<R>,
+  consume?: typeof createConsumer,
+): Connection<R> {
+  const { url, topics, auth, backoff = {}, idle = 2_000 } = options
+  const urls = typeof url === 'string' ? [url] : [...url]
+  if (!urls[0]) throw new BridgeError(60004, 'connect() needs a url, for example "wss://bridge.example.com"')
+  const { open, observers, dispose } = install(options, (url, handlers) => environment.open(url, handlers))
+  const core = new Core({
+    environment: Object.assign(Object.create(environment) as Environment, { open }),
+    urls,
+    auth,
+    backoff: {
+      min: durationMs(backoff.min ?? 250),
+      max: durationMs(backoff.max ?? 20_000),
+      giveUpAfter: backoff.giveUpAfter === undefined ? Infinity : durationMs(backoff.giveUpAfter),
+    },
+    idle: durationMs(idle),
+    observers,
+  })
+  return connectionOf(core, topics, dispose, consume)
+}
 
 function install({ plugins = [], WebSocket }: ConnectOptions<readonly TopicDef[]>, standard: Environment['open']) {
   const observers: Observer[] = []
@@ -56,7 +75,12 @@ function install({ plugins = [], WebSocket }: ConnectOptions<readonly TopicDef[]
   return { open, observers, dispose }
 }
 
-function connectionOf<R extends readonly TopicDef[]>(core: Core, topics: R, dispose: () => Promise<void>): Connection<R> {
+function connectionOf<R extends readonly TopicDef[]>(
+  core: Core,
+  topics: R,
+  dispose: () => Promise<void>,
+  consume?: typeof createConsumer,
+): Connection<R> {
   const close = (): Promise<void> => {
     core.end()
     return dispose()
@@ -71,7 +95,7 @@ function connectionOf<R extends readonly TopicDef[]>(core: Core, topics: R, disp
       return connection
     },
     producer: (name, options) => createProducer(core, topicOf(topics, name), options),
-    consumer: options => createConsumer(core, topics, options),
+    consumer: consume && (options => consume(core, topics, options)),
     request: () => Promise.reject(new BridgeError(50101, 'request(): this version has no request and reply; use two topics')),
     stats: () => core.stats(),
     async drain({ timeout = drainMs, signal } = {}) {

@@ -4,10 +4,10 @@ export type Code = `COMET_${Uppercase<string>}`
 export type Outcome = 'not-executed' | 'unknown' | 'partial'
 
 export interface BridgeErrorOptions {
-  readonly outcome?: Outcome
+  readonly outcome?: Outcome | undefined
   /** ms */
-  readonly retryAfter?: number
-  readonly hint?: string
+  readonly retryAfter?: number | undefined
+  readonly hint?: string | undefined
   readonly cause?: unknown
 }
 
@@ -23,20 +23,20 @@ export class BridgeError<C extends Code = Code> extends Error {
   declare readonly hint?: string
   declare readonly docs?: string
 
-  constructor(status: number, text: string, options: BridgeErrorOptions = {}) {
-    super(text, options.cause === undefined ? undefined : { cause: options.cause })
+  constructor(status: number, text: string, { cause, outcome, retryAfter, hint }: BridgeErrorOptions = {}) {
+    super(text, cause === undefined ? undefined : { cause })
     const info = errorOf(status)
     this.name = 'BridgeError'
     this.status = status
     this.code = `COMET_${info?.name ?? 'UNKNOWN'}` as C
     this.retryable = info?.retryable ?? false
-    this.outcome = options.outcome ?? info?.outcome ?? 'unknown'
-    if (options.retryAfter !== undefined) this.retryAfter = options.retryAfter
-    if (options.hint !== undefined) this.hint = options.hint
-    if (info) this.docs = `docs/errors.md#${info.code}`
+    this.outcome = outcome ?? info?.outcome ?? 'unknown'
+    if (retryAfter !== undefined) this.retryAfter = retryAfter
+    if (hint !== undefined) this.hint = hint
+    if (info) this.docs = `docs/errors.md#${status}`
   }
 
   static is<const X extends Code>(error: unknown, ...codes: X[]): error is BridgeError<X> {
-    return error instanceof BridgeError && (codes.length === 0 || (codes as Code[]).includes((error as BridgeError).code))
+    return error instanceof BridgeError && (!codes[0] || (codes as Code[]).includes((error as BridgeError).code))
   }
 }

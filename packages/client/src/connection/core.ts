@@ -17,7 +17,8 @@ import { BridgeError } from '../errors.ts'
 import { withSignal } from '../signals.ts'
 import type { Backoff } from './backoff.ts'
 import { Dialer, type DialerHost } from './dialer.ts'
-import { closeError, errError, Failure } from './failures.ts'
+import * as Failure from './failure.ts'
+import { closeError, errError } from './failures.ts'
 import { Feed } from './feed.ts'
 import { guard, report } from './guard.ts'
 import { Line, type Link } from './link.ts'
@@ -90,8 +91,7 @@ export class Core implements Channel, DialerHost {
   // For the application
 
   states(signal?: AbortSignal): Feed<ConnState> {
-    const feed: Feed<ConnState> = new Feed(() => this.#feeds.delete(feed), signal)
-    this.#feeds.add(feed)
+    const feed = new Feed(this.#feeds, signal)
     feed.push(this.state)
     if (this.state.type === 'closed') feed.end()
     return feed

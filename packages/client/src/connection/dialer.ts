@@ -2,7 +2,7 @@ import { mayReconnect } from '@cometmq/protocol'
 import * as CloseCode from '@cometmq/protocol/close-code'
 import { BridgeError } from '../errors.ts'
 import { type Backoff, delayOf } from './backoff.ts'
-import { Failure } from './failures.ts'
+import * as Failure from './failure.ts'
 import { Link, type LinkEvents } from './link.ts'
 import type { Tokens } from './tokens.ts'
 import type { Urls } from './urls.ts'
@@ -162,7 +162,8 @@ export class Dialer {
   #authFailed(cause: unknown): void {
     const told: BridgeError | undefined = BridgeError.is(cause) ? cause : undefined
     const final = told ? !told.retryable : this.tokens.reason === 'rejected'
-    const error = told ?? new BridgeError(Failure[final ? 'TOKEN_REFUSED' : 'CONNECTION_LOST'], 'auth() gave no token', { cause })
+    const error =
+      told ?? new BridgeError(final ? Failure.TOKEN_REFUSED : Failure.CONNECTION_LOST, 'auth() gave no token', { cause })
     if (final) this.#host.end(error)
     else this.#failed(error)
   }

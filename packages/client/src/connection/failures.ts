@@ -1,6 +1,7 @@
 import { type ErrFrame, errorOf } from '@cometmq/protocol'
 import * as CloseCode from '@cometmq/protocol/close-code'
 import { BridgeError } from '../errors.ts'
+import * as Failure from './failure.ts'
 
 /** Code in the catalogue for a close code (spec bridge, section 6). */
 const byClose: Readonly<Record<number, number>> = {
@@ -16,20 +17,15 @@ const byClose: Readonly<Record<number, number>> = {
   [CloseCode.CONNECTION_QUOTA]: 42992,
 }
 
-export const Failure = { TOKEN_REFUSED: 40193, CLOSED: 60000, OFFLINE: 60001, CONNECTION_LOST: 60003 } as const
-
 /** A close reason is `<code> <text>`; without one, the close code says what it was. */
 export function closeError(code: number, reason: string): BridgeError {
   const told = Number(reason.slice(0, 5))
-  if (errorOf(told)) return new BridgeError(told, reason.slice(6) || `closed with ${code}`)
-  return new BridgeError(byClose[code] ?? Failure.CONNECTION_LOST, `connection closed with ${code} ${reason}`.trim())
+  const text = `connection closed with ${code} ${reason}`
+  return errorOf(told)
+    ? new BridgeError(told, reason.slice(6) || text)
+    : new BridgeError(byClose[code] ?? Failure.CONNECTION_LOST, text.trim())
 }
 
 export function errError([, , code, text, details]: ErrFrame): BridgeError {
-  const { outcome, retryAfter, hint } = details ?? {}
-  return new BridgeError(code, text, {
-    ...(outcome && { outcome }),
-    ...(retryAfter !== undefined && { retryAfter }),
-    ...(hint !== undefined && { hint }),
-  })
+  return new BridgeError(code, text, details ?? {})
 }

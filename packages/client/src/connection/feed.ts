@@ -1,20 +1,19 @@
+import { onAbort } from '../signals.ts'
+
 /** Values for one `for await` loop. A loop that does not keep up loses the oldest. */
 export class Feed<T> implements AsyncIterableIterator<T> {
   readonly #limitItems: number
-  readonly #stopped: () => void
-  readonly #signal: AbortSignal | undefined
-  readonly #abort = (): void => this.end()
+  readonly #feeds: Set<Feed<T>>
+  readonly #unhook: (() => void) | undefined
   #items: T[] = []
   #waiting: ((result: IteratorResult<T>) => void)[] = []
   #ended = false
 
-  /** `stopped`: nobody listens any more. */
-  constructor(stopped: () => void, signal?: AbortSignal, limitItems = 100) {
-    this.#stopped = stopped
+  /** `feeds`: it is in there as long as somebody listens. */
+  constructor(feeds: Set<Feed<T>>, signal?: AbortSignal, limitItems = 100) {
+    this.#feeds = feeds.add(this)
     this.#limitItems = limitItems
-    this.#signal = signal
-    if (signal?.aborted) this.end()
-    else signal?.addEventListener('abort', this.#abort)
+    this.#unhook = onAbort(signal, () => this.end())
   }
 
   push(value: T): void {
@@ -31,20 +30,22 @@ export class Feed<T> implements AsyncIterableIterator<T> {
     this.#ended = true
     for (const waiting of this.#waiting) waiting({ value: undefined, done: true })
     this.#waiting = []
-    this.#signal?.removeEventListener('abort', this.#abort)
-    this.#stopped()
+    this.#unhook?.()
+    this.#feeds.delete(this)
   }
 
   next(): Promise<IteratorResult<T>> {
-    if (this.#items.length > 0) return Promise.resolve({ value: this.#items.shift()!, done: false })
-    if (this.#ended) return Promise.resolve({ value: undefined, done: true })
-    return new Promise(resolve => this.#waiting.push(resolve))
+    return new Promise(resolve => {
+      if (this.#items.length > 0) resolve({ value: this.#items.shift()!, done: false })
+      else if (this.#ended) resolve({ value: undefined, done: true })
+      else this.#waiting.push(resolve)
+    })
   }
 
   return(): Promise<IteratorResult<T>> {
     this.#items = []
     this.end()
-    return Promise.resolve({ value: undefined, done: true })
+    return this.next()
   }
 
   [Symbol.asyncIterator](): this {

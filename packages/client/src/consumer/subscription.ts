@@ -154,9 +154,8 @@ export class Subscription implements Part, LeaseOwner {
   }
 
   events(signal?: AbortSignal): Feed<ConsumerEvent> {
-    const feed: Feed<ConsumerEvent> = new Feed(() => this.#feeds.delete(feed), signal)
+    const feed = new Feed(this.#feeds, signal)
     if (this.#ended) feed.end()
-    else this.#feeds.add(feed)
     return feed
   }
 

@@ -4,8 +4,7 @@ import * as Kind from '@cometmq/protocol/kind'
 import type { Receipt } from '../api.ts'
 import type { Pending } from '../channel.ts'
 import { BridgeError } from '../errors.ts'
-
-export const State = { preparing: 0, ready: 1, sent: 2, settled: 3 } as const
+import * as State from './state.ts'
 
 const noBytes = new Uint8Array(0)
 

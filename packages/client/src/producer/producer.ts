@@ -14,11 +14,12 @@ import { report } from '../connection/guard.ts'
 import { asyncDispose } from '../dispose.ts'
 import { durationMs } from '../duration.ts'
 import { BridgeError } from '../errors.ts'
-import { cancelled, withSignal } from '../signals.ts'
+import { cancelled, onAbort, withSignal } from '../signals.ts'
 import type { TopicDef } from '../topic.ts'
 import { Encoder, isText, unencodable } from './encode.ts'
 import { type AnySend, fail, metaOf } from './meta.ts'
-import { Flight, type FlightOwner, Outgoing, State } from './outgoing.ts'
+import { Flight, type FlightOwner, Outgoing } from './outgoing.ts'
+import * as State from './state.ts'
 import { SendWindow } from './window.ts'
 
 /** Bodies of one frame; a larger message goes alone. */
@@ -315,14 +316,13 @@ export class TopicProducer implements Part, FlightOwner {
 
   #watch(item: Outgoing, signal: AbortSignal | undefined): void {
     if (!signal) return
-    const abort = (): void => {
+    if (signal.aborted) throw cancelled(signal, 'not-executed')
+    const stop = onAbort(signal, () => {
       const sent = item.state === State.sent
       if (sent) this.#channel.send([Kind.CANCEL, item.rid])
       this.settle(item, undefined, cancelled(signal, sent ? 'unknown' : 'not-executed'))
-    }
-    if (signal.aborted) throw cancelled(signal, 'not-executed')
-    signal.addEventListener('abort', abort)
-    ;(item.after ??= []).push(() => signal.removeEventListener('abort', abort))
+    })
+    ;(item.after ??= []).push(stop)
   }
 
   #expire(item: Outgoing, ms: number): void {
@@ -500,6 +500,5 @@ const offline = (): BridgeError => new BridgeError(60001, 'there is no connectio
 const tooLate = (): BridgeError => new BridgeError(40891, 'expired before it could be sent', { outcome: 'not-executed' })
 
 function refusal([, code, , , , extra]: WireReceipt): BridgeError {
-  const { text = 'the bridge refused the message', outcome, retryAfter } = extra ?? {}
-  return new BridgeError(code, text, { ...(outcome && { outcome }), ...(retryAfter !== undefined && { retryAfter }) })
+  return new BridgeError(code, extra?.text ?? 'the bridge refused the message', extra)
 }
