@@ -12,7 +12,7 @@ const packages: Record<string, readonly string[]> = {
   'packages/protocol': [],
   'packages/client': ['@cometmq/protocol', '@cometmq/protocol/close-code', '@cometmq/protocol/flag', '@cometmq/protocol/kind'],
   'packages/session': ['@cometmq/protocol', '@cometmq/cluster'],
-  bridge: ['@cometmq/protocol', '@cometmq/session', '@cometmq/cluster', '@cometmq/remoting'],
+  bridge: ['@cometmq/protocol', '@cometmq/protocol/hints', '@cometmq/session', '@cometmq/cluster', '@cometmq/remoting'],
   'sdk-web': ['@cometmq/protocol', '@cometmq/client'],
   'sdk-node': ['@cometmq/protocol', '@cometmq/client', '@cometmq/session', '@cometmq/cluster'],
   'packages/cli': ['@cometmq/remoting', '@cometmq/cluster', '@cometmq/broker', '@cometmq/bridge', 'commander', 'pino'],

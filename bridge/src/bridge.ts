@@ -1,6 +1,6 @@
 import { formatAddress } from '@cometmq/remoting'
 import { SUBPROTOCOL } from '@cometmq/protocol'
-import { createSessions, type Sessions } from '@cometmq/session'
+import { createSessions, defaultLimits, type Sessions } from '@cometmq/session'
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { Admission } from './admission.ts'
@@ -57,6 +57,7 @@ class Bridge implements RunningBridge {
   readonly #links: LinkSettings
   readonly #metrics: ReturnType<typeof createMetrics>
   readonly #admission: Admission
+  readonly #closers: (() => void | Promise<void>)[] = []
   #running: RunningEngine | undefined
   #closing: Promise<void> | undefined
 
@@ -139,6 +140,7 @@ class Bridge implements RunningBridge {
   async #close(): Promise<void> {
     this.#running?.stopListening()
     await this.sessions.close()
+    for (const close of this.#closers) await close()
     await this.#running?.close()
     this.#metrics.close()
   }
@@ -172,8 +174,12 @@ class Bridge implements RunningBridge {
   }
 
   #routes(): ReadonlyMap<string, Route> {
-    const { cluster, clock, logger, authenticate, pages, metrics, http } = this.#options
-    const parts = { sessions: this.sessions, cluster, clock, logger, authenticate, limits: this.#limits }
+    const { cluster, clock, logger, authenticate, pages, metrics, http, resumeKey } = this.#options
+    const parts = {
+      ...{ sessions: this.sessions, cluster, clock, logger, authenticate, limits: this.#limits, resumeKey },
+      sessionLimits: { ...defaultLimits, ...this.#options.sessionLimits },
+      onClose: (close: () => void | Promise<void>) => void this.#closers.push(close),
+    }
     const draining = (): boolean => this.sessions.draining
     const routes = new Map<string, Route>(http?.({ ...parts, admission: this.#admission }) ?? [])
     routes.set('/healthz', { GET: healthz })

@@ -47,6 +47,12 @@ export interface HttpParts {
   /** Origins and rates of sockets hold for requests too. */
   readonly admission: Admission
   readonly limits: BridgeLimits
+  /** Limits of messages and clients, the same as for sockets. */
+  readonly sessionLimits: SessionLimits
+  /** Seals what clients keep for the bridge. */
+  readonly resumeKey: Uint8Array
+  /** Runs when the bridge closes, before its connections are cut. */
+  readonly onClose: (close: () => void | Promise<void>) => void
 }
 
 export interface BridgeLimits {

@@ -121,7 +121,7 @@ export interface HttpResponse {
   /** The client went away before the response was complete; answers are ignored from now on. */
   onAbort(listener: () => void): void
   readonly aborted: boolean
-  /** The whole response. Only once, and not after `stream`. Nothing happens when the client is gone. */
+  /** The whole response; `connection: close` ends the connection. Only once, and not after `stream`. Nothing happens when the client is gone. */
   respond(status: number, headers: Headers, body: Uint8Array | string): void
   /** A response of unknown length that is sent piece by piece, for as long as wanted (server-sent events). `first` goes with the head. */
   stream(status: number, headers: Headers, first: Uint8Array | string): ResponseStream

@@ -35,7 +35,7 @@ export class UwsHttpResponse implements HttpResponse {
   }
 
   respond(status: number, headers: Headers, body: Uint8Array | string): void {
-    this.#finish(status, headers, body, false)
+    this.#finish(status, headers, body, headers['connection'] === 'close')
   }
 
   /** An answer to an upgrade; the connection ends. */
