@@ -22,19 +22,18 @@ const scope = globalThis as unknown as Scope
 /** Page shown, back from the back/forward cache, resumed after a freeze, network there again. */
 export const wakeHooks: Required<Pick<Environment, 'onWake' | 'online' | 'slow'>> = {
   onWake(wake) {
+    const { document } = scope
     const shown = (): void => {
-      if (scope.document?.visibilityState !== 'hidden') wake()
+      if (document?.visibilityState !== 'hidden') wake()
     }
-    const hooks: [Target | undefined, string, () => void][] = [
-      [scope.document, 'visibilitychange', shown],
-      [scope.document, 'resume', wake],
-      [typeof scope.addEventListener === 'function' ? (scope as Target) : undefined, 'pageshow', wake],
-      [typeof scope.addEventListener === 'function' ? (scope as Target) : undefined, 'online', wake],
-    ]
-    for (const [target, type, listener] of hooks) target?.addEventListener?.(type, listener)
-    return () => {
-      for (const [target, type, listener] of hooks) target?.removeEventListener?.(type, listener)
+    const all = (method: 'addEventListener' | 'removeEventListener'): void => {
+      document?.[method]?.('visibilitychange', shown)
+      document?.[method]?.('resume', wake)
+      scope[method]?.('pageshow', wake)
+      scope[method]?.('online', wake)
     }
+    all('addEventListener')
+    return () => all('removeEventListener')
   },
   online: () => scope.navigator?.onLine !== false,
   slow: () => /2g/.test(scope.navigator?.connection?.effectiveType ?? ''),

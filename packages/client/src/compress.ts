@@ -27,7 +27,7 @@ async function through(body: Uint8Array, stream: Through, maxBytes: number): Pro
     length += value.length
     if (length <= maxBytes) continue
     reader.cancel().catch(() => undefined)
-    throw new BridgeError(41301, `the body would have more than ${maxBytes} bytes when inflated`)
+    throw new BridgeError(41301, `the body has more than ${maxBytes} bytes when inflated`)
   }
   const result = new Uint8Array(length)
   let at = 0

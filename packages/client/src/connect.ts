@@ -5,7 +5,7 @@ import { createConsumer } from './consumer/index.ts'
 import { asyncDispose } from './dispose.ts'
 import { durationMs } from './duration.ts'
 import type { Environment } from './environment.ts'
-import { BridgeError } from './errors.ts'
+import { topicOf, unsupported, wrong } from './fail.ts'
 import { createProducer } from './producer/index.ts'
 import type { TopicDef } from './topic.ts'
 import { openWebSocket, type WebSocketClass } from './web-socket.ts'
@@ -40,10 +40,10 @@ function connection<R extends readonly TopicDef[]>(
 ): Connection<R> {
   const { url, topics, auth, backoff = {}, idle = 2_000 } = options
   const urls = typeof url === 'string' ? [url] : [...url]
-  if (!urls[0]) throw new BridgeError(60004, 'connect() needs a url, for example "wss://bridge.example.com"')
-  const { open, observers, dispose } = install(options, (url, handlers) => environment.open(url, handlers))
+  if (!urls[0]) wrong('connect() needs a url like "wss://bridge.example.com"')
+  const { open, observers, dispose } = install(options, environment.open)
   const core = new Core({
-    environment: Object.assign(Object.create(environment) as Environment, { open }),
+    environment: { ...environment, open },
     urls,
     auth,
     backoff: {
@@ -65,7 +65,7 @@ function install({ plugins = [], WebSocket }: ConnectOptions<readonly TopicDef[]
       transport: wrap => void (open = wrap(open) as typeof open),
       observe: observer => void observers.push(observer),
       outbox() {
-        throw new BridgeError(50101, `plugin ${plugin.name} brings an outbox: this version has no use for one`)
+        throw unsupported('outbox()')
       },
     }),
   )
@@ -81,10 +81,6 @@ function connectionOf<R extends readonly TopicDef[]>(
   dispose: () => Promise<void>,
   consume?: typeof createConsumer,
 ): Connection<R> {
-  const close = (): Promise<void> => {
-    core.end()
-    return dispose()
-  }
   const connection = {
     get state() {
       return core.state
@@ -96,26 +92,20 @@ function connectionOf<R extends readonly TopicDef[]>(
     },
     producer: (name, options) => createProducer(core, topicOf(topics, name), options),
     consumer: consume && (options => consume(core, topics, options)),
-    request: () => Promise.reject(new BridgeError(50101, 'request(): this version has no request and reply; use two topics')),
+    request: () => Promise.reject(unsupported('request()')),
     stats: () => core.stats(),
     async drain({ timeout = drainMs, signal } = {}) {
       const report = await core.drain(durationMs(timeout), signal)
       await dispose()
       return report
     },
-    close,
+    close() {
+      core.end()
+      return dispose()
+    },
     async [asyncDispose]() {
       await connection.drain()
     },
   } as Connection<R>
   return connection
-}
-
-function topicOf(topics: readonly TopicDef[], name: string): TopicDef {
-  const found = topics.find(topic => topic.name === name)
-  if (found) return found
-  throw new BridgeError(
-    60004,
-    `topic ${name} is not among the topics of connect(): ${topics.map(topic => topic.name).join(', ')}`,
-  )
 }

@@ -10,5 +10,5 @@ export function durationMs(duration: Duration, name = 'duration'): number {
   const parts = /^([\d.]+)(ms|s|m|h|d)$/.exec(String(duration))
   const ms = typeof duration === 'number' ? duration : parts ? Number(parts[1]) * unitMs[parts[2]!]! : NaN
   if (ms >= 0) return Math.round(ms)
-  throw new BridgeError(60004, `${name} must be milliseconds or a text such as "30s", not ${JSON.stringify(duration)}`)
+  throw new BridgeError(60004, `${name} must be milliseconds or like "30s", not ${JSON.stringify(duration)}`)
 }

@@ -9,7 +9,7 @@ export interface Environment {
   /** 0 (inclusive) to 1. */
   random(): number
   /** One attempt at one socket. Never throws: what goes wrong comes by `onClose`. */
-  open(url: string, handlers: TransportHandlers): TransportSocket
+  open(this: void, url: string, handlers: TransportHandlers): TransportSocket
   /** Calls back when the runtime woke up (page shown, online again, active): liveness is probed. Returns how to stop. */
   onWake?(wake: () => void): () => void
   /** False when the runtime knows that it has no network. */

@@ -39,11 +39,11 @@ export const openWebSocket =
   (url, handlers) => {
     try {
       // Browsers would take it for a path of their page.
-      if (!/^wss?:/.test(url)) throw new TypeError(`a url begins with ws: or wss:, not like ${url.slice(0, 40)}`)
+      if (!/^wss?:/.test(url)) throw new TypeError(`a url must begin with ws: or wss:, not ${url.slice(0, 40)}`)
       return attach(new WebSocket!(url, SUBPROTOCOL), handlers)
     } catch (error) {
       // Not a url, or one that this page must not open: trying again does not help.
-      const reason = WebSocket ? `60004 ${String(error)}` : '60005 this runtime has no WebSocket: give one to connect()'
+      const reason = WebSocket ? `60004 ${String(error)}` : '60005 no WebSocket in this runtime: give one to connect()'
       queueMicrotask(() => handlers.onClose(CloseCode.PROTOCOL, reason))
       return { send: () => 0, bufferedBytes: 0, close: () => undefined }
     }
@@ -59,33 +59,30 @@ function attach(socket: WebSocketLike, handlers: TransportHandlers): TransportSo
     ended = true
     handlers.onClose(code, reason)
   }
-  const fail = (text: string): void => {
-    socket.close(CloseCode.PROTOCOL, `40090 ${text}`.slice(0, 120))
-    end(CloseCode.PROTOCOL, `40090 ${text}`)
-  }
   /** Null: of a kind that a later version brought, or not complete. */
-  const read = (bytes: Uint8Array): ServerFrame | null => {
-    const frame = checkServerFrame(decode(bytes))
+  const read = (data: unknown): ServerFrame | null => {
+    if (!(data instanceof ArrayBuffer)) throw new ProtocolError('not a binary message')
+    const frame = checkServerFrame(decode(new Uint8Array(data)))
     if (frame?.[0] !== Kind.FRAG) return frame
     fragments ??= new Reassembler(maxFragmentedBytes, maxFragmented)
     const whole = fragments.add(frame)
     return whole && checkServerFrame(decode(whole))
   }
-  const receive = (data: unknown): void => {
-    if (ended) return
-    if (!(data instanceof ArrayBuffer)) return fail('text messages are not part of this protocol')
-    let frame: ServerFrame | null
-    try {
-      frame = read(new Uint8Array(data))
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error
-      return fail(error.message)
-    }
-    if (frame) handlers.onFrame(frame, data.byteLength)
-  }
   socket.binaryType = 'arraybuffer'
   socket.onopen = () => handlers.onOpen()
-  socket.onmessage = event => receive(event.data)
+  socket.onmessage = ({ data }) => {
+    if (ended) return
+    let frame: ServerFrame | null
+    try {
+      frame = read(data)
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      const reason = `40090 ${error.message}`.slice(0, 120)
+      socket.close(CloseCode.PROTOCOL, reason)
+      return end(CloseCode.PROTOCOL, reason)
+    }
+    if (frame) handlers.onFrame(frame, (data as ArrayBuffer).byteLength)
+  }
   socket.onclose = event => end(event.code, event.reason)
   // What went wrong follows as a close.
   socket.onerror = () => undefined
@@ -103,8 +100,6 @@ function attach(socket: WebSocketLike, handlers: TransportHandlers): TransportSo
     get bufferedBytes() {
       return socket.bufferedAmount
     },
-    close(code, reason) {
-      socket.close(code, reason)
-    },
+    close: (code, reason) => socket.close(code, reason),
   }
 }

@@ -36,7 +36,7 @@ function integer(bytes: Uint8Array, size: number, sign = false): number {
   // What does not fit into 53 bits is rounded, and stays too large.
   while (size-- > 0) value = value * 256 + (bytes[at++]! ^ flip)
   if (flip) value = -value - 1
-  return Number.isSafeInteger(value) ? value : fail('integer beyond 2^53-1')
+  return Number.isSafeInteger(value) ? value : fail('integer too large')
 }
 
 function float(bytes: Uint8Array, size: number): number {

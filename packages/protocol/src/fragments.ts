@@ -11,7 +11,7 @@ const overheadBytes = 26
  * may go between them. `fragId` must not be that of a frame still on its way. Throws RangeError when `maxFrame` is below 64.
  */
 export function fragment(bytes: Uint8Array, maxFrame: number, fragId: number): Uint8Array[] {
-  if (!(maxFrame >= 64)) throw new RangeError(`a frame limit of ${maxFrame} bytes is too small for fragments: 64 is the least`)
+  if (!(maxFrame >= 64)) throw new RangeError(`frame limit ${maxFrame} is below 64 bytes`)
   const step = maxFrame - overheadBytes
   const frames: Uint8Array[] = []
   for (let from = 0; from === 0 || from < bytes.length; from += step) {
@@ -44,10 +44,10 @@ export class Reassembler {
   add(frame: FragFrame): Uint8Array | null {
     const [, id, index, last, piece] = frame
     let whole = this.#incomplete.get(id)
-    if (index !== (whole ? whole.fragments : 0)) throw new ProtocolError(`fragment ${index} of ${id} is out of order`)
-    if (this.#heldBytes + piece.length > this.#maxBytes) throw new ProtocolError('a frame in fragments is too large')
+    if (index !== (whole ? whole.fragments : 0)) throw new ProtocolError(`fragment ${index} is out of order`)
+    if (this.#heldBytes + piece.length > this.#maxBytes) throw new ProtocolError('too large in fragments')
     if (!whole) {
-      if (!last && this.#incomplete.size >= this.#maxConcurrent) throw new ProtocolError('too many frames in fragments at a time')
+      if (!last && this.#incomplete.size >= this.#maxConcurrent) throw new ProtocolError('too many in fragments')
       whole = { buffer: new Uint8Array(piece.length), bytes: 0, fragments: 0 }
       this.#incomplete.set(id, whole)
     }

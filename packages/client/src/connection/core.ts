@@ -236,7 +236,7 @@ export class Core implements Channel, DialerHost {
   #closedError(outcome: 'unknown' | 'not-executed' = 'not-executed'): BridgeError {
     const cause = this.state.type === 'closed' ? this.state.error : undefined
     if (cause) return new BridgeError(cause.status, cause.message, { cause, outcome })
-    return new BridgeError(Failure.CLOSED, 'the connection has been closed', { outcome })
+    return new BridgeError(Failure.CLOSED, 'the connection was closed', { outcome })
   }
 
   #show(state: ConnState): void {

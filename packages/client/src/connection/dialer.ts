@@ -126,7 +126,7 @@ export class Dialer {
     const offline = environment.online?.() === false
     const delay = offline ? offlineMs : (error.retryAfter ?? this.#delay())
     if (!link && clock.monotonic() + delay - this.#since > this.#backoff.giveUpAfter) {
-      const text = `no connection for ${this.#backoff.giveUpAfter} ms; the last attempt: ${error.message}`
+      const text = `no connection for ${this.#backoff.giveUpAfter} ms: ${error.message}`
       return this.#host.end(new BridgeError(Failure.OFFLINE, text, { cause: error }))
     }
     this.after(delay)
@@ -154,7 +154,7 @@ export class Dialer {
 
   #open(token: string | undefined): void {
     this.token = token
-    this.#deadline(attemptMs, 'no WELCOME from the bridge')
+    this.#deadline(attemptMs, 'no WELCOME')
     this.link = new Link(this.urls.next(this.#host.link?.url), this.#host)
   }
 

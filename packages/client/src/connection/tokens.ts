@@ -71,8 +71,7 @@ export class Tokens {
       // In a later turn: what it throws at once is a rejection, and calls back do not meet us half way.
       Promise.resolve({ reason, signal }).then(this.#auth).then(resolve, reject)
     }).then(token => {
-      if (typeof token !== 'string' || token === '')
-        throw new TypeError('auth() did not return a token (a string that is not empty)')
+      if (typeof token !== 'string' || token === '') throw new TypeError('auth() must return a token')
       this.#token = token
       this.#endsAt = Infinity
       return token

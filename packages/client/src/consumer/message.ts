@@ -3,6 +3,7 @@ import * as Flag from '@cometmq/protocol/flag'
 import type { Signalled } from '../api.ts'
 import { type Duration, durationMs } from '../duration.ts'
 import { BridgeError } from '../errors.ts'
+import { unsupported } from '../fail.ts'
 import { withSignal } from '../signals.ts'
 import type { TopicDef } from '../topic.ts'
 import { Op } from './settler.ts'
@@ -110,7 +111,7 @@ export class Delivered {
   }
 
   reply(_value: unknown): void {
-    throw new BridgeError(50101, 'replying is not supported by this version')
+    throw unsupported('reply()')
   }
 
   lose(): void {
@@ -124,4 +125,4 @@ export class Delivered {
 }
 
 export const leaseLost = ({ id }: Delivered): BridgeError =>
-  new BridgeError(40490, `the lease of message ${id} is lost; it comes again`)
+  new BridgeError(40490, `the lease of ${id} is lost; the message comes again`)

@@ -1,7 +1,7 @@
 import type { SubSpec, SubStart, SubTopic } from '@cometmq/protocol'
 import type { BroadcastCursor } from '../api.ts'
 import { type Duration, durationMs } from '../duration.ts'
-import { BridgeError } from '../errors.ts'
+import { fail, topicOf, wrong } from '../fail.ts'
 import type { TopicDef } from '../topic.ts'
 
 /** Every form of ConsumerOptions: plain JavaScript has no types to stop it. */
@@ -42,8 +42,8 @@ export function settingsOf(defs: readonly TopicDef[], options: AnyConsumerOption
   } = options
   const isGroup = mode === 'group'
   if (isGroup ? !group : mode !== 'broadcast' || group !== undefined)
-    wrong('a group consumer needs `group`; a broadcast consumer has none')
-  if (isGroup && onSlow !== 'pause') wrong('only a broadcast consumer has a slow policy besides pause')
+    wrong('a group consumer needs `group`, a broadcast consumer takes none')
+  if (isGroup && onSlow !== 'pause') wrong('a group consumer has no slow policy but pause')
   if (!options.topics.length) wrong('`topics` is empty')
   const topics: TopicDef[] = []
   const subs = options.topics.map(item => subOf(defs, topics, item))
@@ -68,20 +68,13 @@ function subOf(defs: readonly TopicDef[], found: TopicDef[], item: unknown): Sub
     tags?: readonly string[]
     sql?: string
   }
-  const def = defs.find(({ name }) => name === topic)
-  if (!def) return wrong(`topic ${topic} is not among the topics of this connection`)
+  found.push(topicOf(defs, topic))
   if (tags && sql !== undefined) wrong('give tags or sql, not both')
-  if (tags?.some(tag => !/^[^|\s]+$/.test(tag)))
-    throw new BridgeError(40009, 'a tag must not be empty, nor hold a bar or a blank')
-  found.push(def)
+  if (tags?.some(tag => !/^[^|\s]+$/.test(tag))) fail(40009, 'a tag must not hold a bar or a blank, nor be empty')
   return sql === undefined ? (tags?.length ? [topic, 1, tags.join(' || ')] : [topic, 0, '*']) : [topic, 2, sql]
 }
 
 function startOf(since: 'latest' | 'earliest' | Date | 'resume', cursor: BroadcastCursor | undefined): SubStart {
   if (since === 'resume') return cursor?.length ? { cursor } : 'latest'
   return since instanceof Date ? { at: Number(since) } : since
-}
-
-function wrong(text: string): never {
-  throw new BridgeError(60004, text)
 }

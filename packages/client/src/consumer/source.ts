@@ -88,7 +88,7 @@ export class Source {
       const isLost = holds(failed, seq)
       if (!isLost && !holds(ranges, seq)) continue
       this.#confirms.delete(seq)
-      if (isLost) reject(new BridgeError(40490, 'the lease was lost before the acknowledgement; the message comes again'))
+      if (isLost) reject(new BridgeError(40490, 'the lease is lost; the message comes again'))
       else resolve()
     }
   }
@@ -98,7 +98,7 @@ export class Source {
     const lost = [...this.held.values()]
     this.held.clear()
     for (const { reject } of this.#confirms.values())
-      reject(new BridgeError(40490, 'the session was lost before the acknowledgement was confirmed', { outcome: 'unknown' }))
+      reject(new BridgeError(40490, 'the session was lost before the answer came', { outcome: 'unknown' }))
     this.#confirms.clear()
     return lost
   }

@@ -89,7 +89,7 @@ export class Subscription implements Part, LeaseOwner {
   next(signal?: AbortSignal, lanes?: Lanes): Delivered | Promise<Delivered | undefined> {
     const message = signal?.aborted ? undefined : this.take(lanes)
     const ready = message && this.prepare(message)
-    return ready === true ? message! : this.#next(message, ready, signal, lanes)
+    return ready === true ? message : this.#next(message, ready, signal, lanes)
   }
 
   async #next(

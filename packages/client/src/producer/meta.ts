@@ -1,6 +1,6 @@
 import type { Meta } from '@cometmq/protocol'
 import { type Duration, durationMs } from '../duration.ts'
-import { BridgeError } from '../errors.ts'
+import { fail } from '../fail.ts'
 import type { TopicDef } from '../topic.ts'
 
 /** Everything that any kind takes: plain JavaScript has no types to stop it. */
@@ -30,15 +30,14 @@ export function metaOf({ name, kind, tags }: TopicDef, options: AnySend | undefi
   const meta: Record<number, NonNullable<Meta[number]>> = {}
   if (tag !== undefined) {
     if (tags.length > 0 && !tags.includes(tag)) fail(40003, `topic ${name} has the tags ${tags.join(', ')}, not ${tag}`)
-    if (/[|\s]/.test((meta[1] = text(tag, 'tag', 40003)))) fail(40003, `a tag must not hold a bar or a blank: "${tag}"`)
+    if (/[|\s]/.test((meta[1] = text(tag, 'tag', 40003)))) fail(40003, `a tag must not hold a bar or a blank: ${tag}`)
   }
   if (keys !== undefined && keys.length > 0) {
-    for (const key of keys) if (/\s/.test(text(key, 'key', 40004))) fail(40004, `keys must not hold blanks: "${key}"`)
+    for (const key of keys) if (/\s/.test(text(key, 'key', 40004))) fail(40004, `a key must not hold a blank: ${key}`)
     meta[2] = keys
   }
   if (props !== undefined) {
-    for (const key in props)
-      if (/^CMQ_/.test(text(key, 'name of a property', 40006)) || text(props[key], key, 40006) === '') reserved(key)
+    for (const key in props) if (/^CMQ_/.test(text(key, 'property', 40006)) || text(props[key], key, 40006) === '') reserved(key)
     meta[3] = props
   }
   if (id !== undefined) meta[8] = text(id, 'id', 60004)
@@ -63,11 +62,7 @@ function checkKind(name: string, kind: string, wanted: string, option: string, v
 /** RocketMQ separates properties by control characters and keeps no empty ones. */
 function text(value: unknown, what: string, status: number): string {
   if (typeof value === 'string' && /^[^\x00-\x1f]+$/.test(value)) return value
-  return fail(status, `${what} must be a text without control characters, not ${JSON.stringify(value)}`)
+  return fail(status, `${what} must be text without control characters, not ${JSON.stringify(value)}`)
 }
 
-const reserved = (key: string): never => fail(40006, `property names must not begin with CMQ_: ${key}`)
-
-export function fail(status: number, message: string): never {
-  throw new BridgeError(status, message)
-}
+const reserved = (key: string): never => fail(40006, `a property must not begin with CMQ_: ${key}`)

@@ -78,7 +78,7 @@ export class Flight implements Pending {
   again(resumed: 'hot' | 'cold' | 'none'): ClientFrame | undefined {
     for (const item of this.items) {
       if (!item.fleeting && (resumed !== 'none' || this.owner.repeats)) continue
-      const lost = new BridgeError(60003, 'the connection was lost before the answer; it is not repeated', { outcome: 'unknown' })
+      const lost = new BridgeError(60003, 'the connection was lost before the answer came', { outcome: 'unknown' })
       this.owner.settle(item, undefined, lost)
     }
     const from = this.items.findIndex(isOpen)

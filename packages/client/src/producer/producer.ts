@@ -14,10 +14,11 @@ import { report } from '../connection/guard.ts'
 import { asyncDispose } from '../dispose.ts'
 import { durationMs } from '../duration.ts'
 import { BridgeError } from '../errors.ts'
+import { fail, unsupported } from '../fail.ts'
 import { cancelled, onAbort, withSignal } from '../signals.ts'
 import type { TopicDef } from '../topic.ts'
 import { Encoder, isText, unencodable } from './encode.ts'
-import { type AnySend, fail, metaOf } from './meta.ts'
+import { type AnySend, metaOf } from './meta.ts'
 import { Flight, type FlightOwner, Outgoing } from './outgoing.ts'
 import * as State from './state.ts'
 import { SendWindow } from './window.ts'
@@ -31,9 +32,7 @@ const maxTimerMs = 2 ** 31 - 1
 
 const WINDOW_FULL = 60002
 
-const notSupported = (what: string) => (): Promise<never> =>
-  Promise.reject(new BridgeError(50101, `${what} is not supported by this version`))
-const recall = notSupported('recalling a delayed message')
+const recall = (): Promise<never> => Promise.reject(unsupported('recall()'))
 
 /**
  * Messages wait in a queue until the bridge's window takes them. Those of one turn of the event loop share a frame: the first send of a turn
@@ -43,7 +42,6 @@ export class TopicProducer implements Part, FlightOwner {
   readonly type = 'producer'
   readonly id: number
   readonly repeats: boolean
-  readonly transaction = notSupported('a transaction')
   readonly #channel: Channel
   readonly #topic: TopicDef
   readonly #options: Required<Pick<ProducerOptions, 'ifOffline' | 'maxQueued' | 'maxBytesQueued'>>
@@ -101,7 +99,7 @@ export class TopicProducer implements Part, FlightOwner {
       // Read to its end first: it may throw, and half of an atomic batch must not go.
       const all = [...items]
       return new Promise(resolve => {
-        const results: (Receipt | BridgeError)[] = new Array(all.length)
+        const results = new Array<Receipt | BridgeError>(all.length)
         let left = all.length
         if (left === 0) resolve(results)
         all.forEach((item, index) => {
@@ -139,6 +137,10 @@ export class TopicProducer implements Part, FlightOwner {
       },
       close: () => this.flush(),
     })
+  }
+
+  transaction(): Promise<never> {
+    return Promise.reject(unsupported('transaction()'))
   }
 
   get window(): { messages: number; bytes: number } {
@@ -283,7 +285,7 @@ export class TopicProducer implements Part, FlightOwner {
     const policy = options?.ifOffline ?? ifOffline
     if (policy !== 'queue' && !this.#open) throw offline()
     item.fleeting = policy === 'drop'
-    if (this.#queuedCount >= maxQueued) fail(WINDOW_FULL, `${maxQueued} messages wait already; await receipts, or use writable()`)
+    if (this.#queuedCount >= maxQueued) fail(WINDOW_FULL, `${maxQueued} messages wait; await receipts, or use writable()`)
     if (body instanceof Promise) {
       body.then(ready => this.#ready(item, ready)).catch((error: unknown) => this.settle(item, undefined, unencodable(error)))
     } else this.#ready(item, body)
@@ -300,14 +302,10 @@ export class TopicProducer implements Part, FlightOwner {
     const { maxBodyBytes } = this.#channel
     const { maxBytesQueued } = this.#options
     const { length } = body
-    if (length === 0) fail(40000, 'the body is empty; RocketMQ stores no message without a body')
-    if (length > maxBodyBytes)
-      fail(41301, `the body has ${length} bytes, and the limit is ${maxBodyBytes}; send a reference instead`)
+    if (length === 0) fail(40000, 'the body is empty, which RocketMQ does not store')
+    if (length > maxBodyBytes) fail(41301, `the body has ${length} bytes, the limit is ${maxBodyBytes}`)
     if (this.#queuedBytes + length > maxBytesQueued)
-      fail(
-        WINDOW_FULL,
-        `${this.#queuedBytes} bytes wait already, and the limit is ${maxBytesQueued}; await receipts, or use writable()`,
-      )
+      fail(WINDOW_FULL, `${this.#queuedBytes} bytes wait, the limit is ${maxBytesQueued}; await receipts, or use writable()`)
     item.body = body
     item.state = State.ready
     this.#queuedBytes += length
@@ -430,9 +428,8 @@ export class TopicProducer implements Part, FlightOwner {
     const { count, bytes } = this.#window
     const all = batch ?? [item]
     let why: string | undefined
-    if (!all.every(isOpen)) why = 'another message of the atomic batch was refused or cancelled'
-    else if (all.length > count || bytesOf(all) > bytes)
-      why = `at most ${count} messages and ${bytes} bytes fit in the bridge's window`
+    if (!all.every(isOpen)) why = 'another message of the batch was refused or cancelled'
+    else if (all.length > count || bytesOf(all) > bytes) why = `the limit of the bridge is ${count} messages, ${bytes} bytes`
     if (why === undefined) return false
     for (const other of all) this.settle(other, undefined, new BridgeError(batch ? 60004 : 41301, why))
     return true
@@ -496,7 +493,7 @@ export class TopicProducer implements Part, FlightOwner {
 
 const isOpen = (item: Outgoing): boolean => item.state !== State.settled
 const bytesOf = (items: readonly Outgoing[]): number => items.reduce((sum, { body }) => sum + body.length, 0)
-const offline = (): BridgeError => new BridgeError(60001, 'there is no connection to the bridge')
+const offline = (): BridgeError => new BridgeError(60001, 'no connection')
 const tooLate = (): BridgeError => new BridgeError(40891, 'expired before it could be sent', { outcome: 'not-executed' })
 
 function refusal([, code, , , , extra]: WireReceipt): BridgeError {
