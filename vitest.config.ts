@@ -10,7 +10,7 @@ export default defineConfig({
       'broker/test/**/*.test.ts',
       '{bridge,sdk-node,sdk-web}/test/**/*.test.ts',
       'test/*.test.ts',
-      'test/{crash,golden,examples,packaging}/**/*.test.ts',
+      'test/{crash,golden,examples,docs,browser,packaging}/**/*.test.ts',
     ],
     pool: 'forks',
     testTimeout: 30_000,

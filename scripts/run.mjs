@@ -1,5 +1,5 @@
 // npm start, npm test and npm run bench end up here. Needs nothing but Node.js and npm: installs and builds what is missing.
-//   serve [comet serve's arguments]     test [interop | conformance | nightly | vitest's arguments]     bench [its arguments]
+//   serve [comet serve's arguments]     test [interop | conformance | chaos | nightly | vitest's arguments]     bench [its arguments]
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -37,6 +37,9 @@ function interop(env) {
 /** The suite of the SDKs in every runtime. */
 const conformance = env => vitest(root, 'conformance', ['-c', 'test/conformance/vitest.config.ts'], env)
 
+/** Real processes that are cut off, killed and flooded. */
+const chaos = env => vitest(root, 'chaos', ['-c', 'test/chaos/vitest.config.ts'], env)
+
 function checks() {
   return [
     check(root, 'format', 'prettier/bin/prettier.cjs', ['--check', '.']),
@@ -55,10 +58,11 @@ async function test() {
   ensureChromium()
   if (args[0] === 'interop') return summarize([interop({})])
   if (args[0] === 'conformance') return summarize([conformance({})])
+  if (args[0] === 'chaos') return summarize([chaos({})])
   const nightly = args[0] === 'nightly'
   if (args.length > 0 && !nightly) return summarize([vitest(root, 'tests', args, {})])
   const env = nightly ? { COMETMQ_NIGHTLY: '1' } : {}
-  return summarize([...checks(), vitest(root, 'tests', [], env), conformance(env), interop(env)])
+  return summarize([...checks(), vitest(root, 'tests', [], env), conformance(env), chaos(env), interop(env)])
 }
 
 async function bench() {
@@ -75,6 +79,6 @@ if (task === 'serve') await serve()
 else if (task === 'test') process.exitCode = await test()
 else if (task === 'bench') await bench()
 else {
-  console.error('usage: node scripts/run.mjs serve | test [interop | conformance | nightly | FILTER] | bench')
+  console.error('usage: node scripts/run.mjs serve | test [interop | conformance | chaos | nightly | FILTER] | bench')
   process.exitCode = 2
 }
