@@ -105,7 +105,7 @@ export async function buildBench() {
   const { build } = await import('tsup')
   await build({
     config: false,
-    entry: { main: 'test/bench/main.ts', 'bridge-load': 'test/bench/rows/bridge-load.ts', sdk: 'sdk-node/src/index.ts' },
+    entry: { main: 'test/bench/main.ts', 'bridge-load': 'test/bench/rows/bridge-load.ts', 'ws-sdk': 'test/bench/ws-sdk.ts' },
     outDir: '.build/bench',
     format: 'esm',
     target: 'node20',

@@ -1,0 +1,6 @@
+import { connect, topic } from '@cometmq/web'
+
+export function start(url, name) {
+  const producer = connect({ url, topics: [topic(name)] }).producer(name)
+  return body => producer.send(body)
+}
