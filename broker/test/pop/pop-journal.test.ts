@@ -87,6 +87,19 @@ describe('the pop journal', () => {
     expect(await acknowledged).toBe(ResponseCode.SUCCESS)
   })
 
+  it('answers what came during a write and has nothing to write itself', async () => {
+    const on = await start(1)
+    const gate = disk.faults.hold({ operation: 'write', path: JOURNAL })
+    const popped = pop(on)
+    await gate.arrived()
+    const empty = pop(on)
+    // Its turn to be written comes while the other write is under way.
+    for (let turn = 0; turn < 5; turn++) await committed(on)
+    gate.open()
+    expect((await popped).texts).toEqual(['m0'])
+    expect((await empty).code).toBe(ResponseCode.POLLING_TIMEOUT)
+  })
+
   it('on a full disk refuses, loses nothing, and goes on when there is room', async () => {
     const on = await start(3)
     const first = await pop(on, { maxMsgNums: 1 })

@@ -209,7 +209,8 @@ export class PopJournal {
   #wrote(bytes: number, replies: Waiting): void {
     this.#position += bytes
     this.#answerAll(replies)
-    if (this.#records.length > 0) this.#schedule()
+    // Replies that came meanwhile may have nothing to write themselves.
+    if (this.#records.length > 0 || this.#replies.length > 0) this.#schedule()
     if (this.#position > Math.max(this.#options.fileBytesMax, 2 * this.#baseBytes)) this.#compact()
   }
 

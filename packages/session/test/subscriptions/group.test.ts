@@ -389,6 +389,16 @@ describe('group: the cluster', () => {
     expect(client.of(Kind.SUBINFO).map(frame => frame[2].state)).toEqual(['running', 'retrying', 'running'])
   })
 
+  it('goes on after a pause whose timer fires a little early', async () => {
+    const client = await open()
+    clock.setTimeout = (run, ms) => FakeClock.prototype.setTimeout.call(clock, run, Math.max(0, ms - 0.5))
+    cluster.failures.pop.push('E_CONNECT')
+    await settle()
+    put(1)
+    await clock.advanceAsync(1_000)
+    expect(client.bodies).toEqual(['m0'])
+  })
+
   it('gives up when it may not', async () => {
     const client = await open()
     cluster.failures.pop.push('E_PERMISSION')

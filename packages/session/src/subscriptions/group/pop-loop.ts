@@ -144,7 +144,12 @@ export class PopLoop {
   /** Also after an empty answer that came too soon: a broker that does not hold requests now. */
   #pause(ms: number): void {
     const { clock } = this.#shared
-    this.#pausedUntil = clock.monotonic() + ms
-    clock.setTimeout(() => this.kick(), ms)
+    const until = clock.monotonic() + ms
+    this.#pausedUntil = until
+    clock.setTimeout(() => {
+      // Timers may fire a little early by that clock.
+      if (this.#pausedUntil === until) this.#pausedUntil = 0
+      this.kick()
+    }, ms)
   }
 }
