@@ -14,6 +14,7 @@ const shared: Options = {
   // Declarations are a step of their own: scripts/package-types.mjs.
   dts: false,
   silent: true,
+  removeNodeProtocol: false,
   tsconfig: 'tsconfig.json',
   esbuildOptions(options) {
     options.conditions = ['cometmq-source', 'node', 'import']

@@ -8,6 +8,12 @@ const specifier = /(\bfrom |\bimport\()(["'])(\.[^"'\n]*)\.ts\2/g
 /** TypeScript leaves `./x.ts` as it is; outside of this workspace it is `./x.js`. */
 const renamed = text => text.replace(specifier, '$1$2$3.js$2')
 
+/** Projects of users have no names for explicit resource management unless they ask for them. */
+const withLibrary = text =>
+  /\b(?:Async)?Disposable\b|\bSymbol\.(?:asyncDispose|dispose)\b/.test(text)
+    ? `/// <reference lib="esnext.disposable" />\n${text}`
+    : text
+
 /** @returns {Map<string, string>} path of the declaration from the root, beside its source → text */
 function emit(files) {
   const { config } = ts.readConfigFile(join(root, 'tsconfig.base.json'), path => readFileSync(path, 'utf8'))
@@ -24,7 +30,7 @@ function emit(files) {
     rootDir: root,
     outDir: root,
   })
-  const { diagnostics } = program.emit(undefined, (path, text) => declared.set(relative(root, path), renamed(text)))
+  const { diagnostics } = program.emit(undefined, (path, text) => declared.set(relative(root, path), withLibrary(renamed(text))))
   const [first] = diagnostics
   if (first) throw new Error(`${first.file?.fileName}: ${ts.flattenDiagnosticMessageText(first.messageText, '\n')}`)
   return declared
