@@ -4,6 +4,7 @@ import { type Io } from './io.ts'
 import { addMessages } from './program/messages.ts'
 import { command, examples, type Run, runs } from './program/options.ts'
 import { addServers } from './program/servers.ts'
+import { addToken } from './program/token.ts'
 import { addGroups, addTopics } from './program/topics-groups.ts'
 
 /** Builds the tree of commands; `done` gets the exit code of the one that ran. */
@@ -18,6 +19,7 @@ export function createProgram(io: Io, done: (code: number) => void): Command {
     .option('-V, --version', 'print the version')
   const run = { io, done }
   addServers(program, run)
+  addToken(program, run)
   addTopics(program, run)
   addGroups(program, run)
   addMessages(program, run)

@@ -93,6 +93,8 @@ describe('comet bridge', () => {
     await writeFile(join(folder, 'secret'), 'ab'.repeat(32))
     const withKey = await started('bridge ', ['bridge', '--port', '0', '--host', '0.0.0.0', '--auth-key', join(folder, 'secret')])
     expect(await withKey.stop()).toBe(0)
+    const none = await comet('bridge', '--port', '0', '--host', '0.0.0.0', '--auth-none')
+    expect(none.err).toContain('E_INSECURE_LISTEN')
     const named = await started('bridge ', ['bridge', '--port', '0', '--host', '0.0.0.0', '--insecure-listen'])
     expect(await named.stop()).toBe(0)
   })
@@ -105,6 +107,9 @@ describe('comet bridge', () => {
       [['--auth-key', 'missing'], 'E_FILE'],
       [['--auth-key', 'short'], 'HS256 needs 32'],
       [['--auth-issuer', 'me'], '--auth-key'],
+      [['--auth-jwks', 'jwks.json'], 'is no address'],
+      [['--auth-jwks', 'ftp://login.example/jwks'], 'is no address'],
+      [['--auth-none', '--auth-key', 'short'], '--auth-none goes with no other'],
       [['--resume-key-file', 'short'], 'less than 32'],
       [['--tls-cert', 'short'], 'TLS needs two files'],
       [['--tls-cert', 'short', '--tls-key', 'short'], 'certificate and key'],

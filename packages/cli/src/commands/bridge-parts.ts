@@ -1,4 +1,4 @@
-import { type BridgeOptions, type EngineName, type RunningBridge } from '@cometmq/bridge'
+import { type BridgeOptions, type EngineName, type RunningBridge, type TokenKeys } from '@cometmq/bridge'
 import { type Cluster } from '@cometmq/cluster'
 import { type Logger, systemClock } from '@cometmq/remoting'
 import { createHash, randomBytes } from 'node:crypto'
@@ -12,8 +12,10 @@ import { checkListen } from './server.ts'
 export interface AccessOptions {
   origin?: string[]
   authKey?: string[]
+  authJwks?: string[]
   authIssuer?: string
   authAudience?: string
+  authNone?: boolean
   pages?: string
   limit?: string[]
   engine: EngineName | 'auto'
@@ -31,7 +33,7 @@ export interface BridgePart {
 
 /** E_INSECURE_LISTEN beyond loopback without authentication; E_CONFIG for keys and origins that cannot be used. */
 export async function startBridgePart(io: Io, options: AccessOptions, part: BridgePart): Promise<RunningBridge> {
-  const { anonymous, limitsOf, normalOrigin, startBridge } = await import('@cometmq/bridge')
+  const { anonymous, httpMode, limitsOf, normalOrigin, startBridge } = await import('@cometmq/bridge')
   const authenticate = await authentication(io, options)
   if (!authenticate) checkListen(part.host, options)
   const origins = options.origin?.map(origin => orConfigError(() => normalOrigin(origin)))
@@ -44,6 +46,7 @@ export async function startBridgePart(io: Io, options: AccessOptions, part: Brid
     host: part.host,
     port: part.port,
     engine: options.engine,
+    http: httpMode(),
     ...orConfigError(() => limitsOf(options.limit ?? [])),
     ...(origins === undefined ? {} : { origins }),
     ...(options.pages === undefined ? {} : { pages: resolve(io.cwd, options.pages) }),
@@ -53,24 +56,44 @@ export async function startBridgePart(io: Io, options: AccessOptions, part: Brid
 
 /** Undefined when no key is given: everybody may do everything. */
 async function authentication(io: Io, options: AccessOptions): Promise<BridgeOptions['authenticate'] | undefined> {
-  const { authKey, authIssuer: issuer, authAudience: audience } = options
-  if (authKey === undefined) {
-    if (issuer === undefined && audience === undefined) return undefined
-    throw new CliError('E_CONFIG', 'tokens cannot be checked', 'an issuer or audience is given, but no key (--auth-key)')
-  }
-  const { joinKeys, keysOfText, keysOfUrl, tokenAuthentication } = await import('@cometmq/bridge')
-  const keys = await Promise.all(
-    authKey.map(async key => {
-      if (/^https?:\/\//.test(key)) return keysOfUrl(new URL(key), () => systemClock.monotonic())
-      const text = readText(resolve(io.cwd, key), 'the key of tokens')
-      return keysOfText(text, key).catch((error: unknown) => orConfigError(() => raise(error)))
-    }),
-  )
+  const { authKey = [], authJwks = [], authIssuer: issuer, authAudience: audience, authNone } = options
+  const sources = [...authKey, ...authJwks]
+  const isAsked = sources.length > 0 || issuer !== undefined || audience !== undefined
+  if (authNone && isAsked)
+    throw new CliError('E_USAGE', 'tokens are needed or they are not', '--auth-none goes with no other --auth option')
+  if (!isAsked) return undefined
+  if (sources.length === 0)
+    throw new CliError(
+      'E_CONFIG',
+      'tokens cannot be checked',
+      'an issuer or audience is given, but no key (--auth-key, --auth-jwks)',
+    )
+  const { joinKeys, tokenAuthentication } = await import('@cometmq/bridge')
+  const keys = await Promise.all([
+    ...authKey.map(key => (/^https?:\/\//.test(key) ? remoteKeys(key) : keysOfFile(io, key))),
+    ...authJwks.map(remoteKeys),
+  ])
   return tokenAuthentication({
     keys: joinKeys(keys),
     now: () => systemClock.now(),
     ...(issuer === undefined ? {} : { issuer }),
     ...(audience === undefined ? {} : { audience }),
+  })
+}
+
+async function keysOfFile(io: Io, path: string): Promise<TokenKeys> {
+  const { keysOfText } = await import('@cometmq/bridge')
+  const text = readText(resolve(io.cwd, path), 'the key of tokens')
+  return keysOfText(text, path).catch((error: unknown) => orConfigError(() => raise(error)))
+}
+
+/** Fetched when the first token comes. */
+async function remoteKeys(address: string): Promise<TokenKeys> {
+  const { keysOfUrl } = await import('@cometmq/bridge')
+  const url = URL.canParse(address) ? new URL(address) : undefined
+  if (url?.protocol === 'https:' || url?.protocol === 'http:') return keysOfUrl(url, () => systemClock.monotonic())
+  throw new CliError('E_CONFIG', 'the key set cannot be used', `${address} is no address`, {
+    whatToDo: 'write it like https://login.example/.well-known/jwks.json',
   })
 }
 
@@ -100,7 +123,7 @@ export function storedResumeKey(dataFolder: string): Uint8Array {
   return resumeKeyOf(path)
 }
 
-function readText(path: string, what: string): string {
+export function readText(path: string, what: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
@@ -108,11 +131,11 @@ function readText(path: string, what: string): string {
   }
 }
 
-function orConfigError<T>(read: () => T): T {
+export function orConfigError<T>(read: () => T, what = 'the bridge cannot be configured like this'): T {
   try {
     return read()
   } catch (cause) {
-    throw new CliError('E_CONFIG', 'the bridge cannot be configured like this', (cause as Error).message, { cause })
+    throw new CliError('E_CONFIG', what, (cause as Error).message, { cause })
   }
 }
 

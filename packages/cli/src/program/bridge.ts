@@ -5,7 +5,7 @@ export function addBridge(program: Command, run: Run): void {
   const bridge = command(
     program,
     'bridge',
-    'run a bridge: WebSocket for browsers and other clients',
+    'run a bridge: WebSocket and HTTP for browsers and other clients',
     'comet bridge -n localhost:9876 --origin http://localhost:5173',
     'comet bridge --host 0.0.0.0 --auth-key jwks.json --tls-cert cert.pem --tls-key key.pem --processes 4',
   )
@@ -46,8 +46,10 @@ export function bridgeAccess(target: Command): Command {
       'key that tokens are signed with: PEM, JWK set, secret, or the address of a JWK set; may be repeated',
       collect,
     )
+    .option('--auth-jwks <url>', 'address of a JWK set that tokens are signed with; may be repeated', collect)
     .option('--auth-issuer <name>', 'issuer (iss) that tokens must have')
     .option('--auth-audience <name>', 'audience (aud) that tokens must have')
+    .option('--auth-none', 'nobody needs a token: for development; beyond this machine only with --insecure-listen')
     .option('--pages <folder>', 'static pages that the bridge serves at /')
     .option('--limit <name=value>', 'a limit of the bridge, like framesPerSecond=1000; may be repeated', collect)
     .addOption(new Option('--engine <name>', 'WebSocket library').choices(['auto', 'uws', 'ws']).default('auto'))
