@@ -38,8 +38,12 @@ function buildDocs(out) {
   const names = readdirSync(join(root, 'docs')).filter(name => name.endsWith('.md'))
   for (const name of names) {
     const { title, html } = htmlOf(readFileSync(join(root, 'docs', name), 'utf8'))
-    const page = frame.replaceAll('{{title}}', () => title).replace('{{content}}', () => html)
-    writeFileSync(join(out, name.replace(/md$/, 'html')), page)
+    const file = name.replace(/md$/, 'html')
+    const page = frame
+      .replaceAll('{{title}}', () => title)
+      .replace(`<a href="/docs/${file}">`, link => link.replace('>', ' aria-current="page">'))
+      .replace('{{content}}', () => html)
+    writeFileSync(join(out, file), page)
   }
 }
 

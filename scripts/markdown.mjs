@@ -41,8 +41,7 @@ function table(rows) {
   return `<div class="wide" tabindex="0" role="region" aria-label="Table"><table><thead>${line(head, 'th')}</thead><tbody>${body.map(named).join('')}</tbody></table></div>`
 }
 
-const code = lines =>
-  `<pre class="wide" tabindex="0"><code>${escape(lines.join('\n').replace(/^\n+|\s+$/g, ''))}</code></pre>`
+const code = lines => `<pre class="wide" tabindex="0"><code>${escape(lines.join('\n').replace(/^\n+|\s+$/g, ''))}</code></pre>`
 
 function heading(line) {
   const [, marks, text] = /^(#+) (.*)$/.exec(line)
@@ -64,7 +63,7 @@ function list(lines) {
 const blocks = [
   { begins: /^#+ /, goesOn: () => false, html: ([line]) => heading(line) },
   { begins: /^\|/, goesOn: line => /^\|/.test(line), html: table },
-  { begins: /^(    |\t)/, goesOn: line => /^(    |\t|$)/.test(line), html: lines => code(lines.map(line => line.slice(4))) },
+  { begins: /^( {4}|\t)/, goesOn: line => /^( {4}|\t|$)/.test(line), html: lines => code(lines.map(line => line.slice(4))) },
   { begins: /^([-*]|\d+\.) /, goesOn: line => /^([-*]|\d+\.| +)/.test(line) && line.trim() !== '', html: list },
   { begins: /^<!--/, goesOn: () => false, html: () => '' },
   {

@@ -147,7 +147,8 @@ function place(row, at) {
   row.at = at
   let before = list.lastElementChild
   while (before && (before === row || before.at > at)) before = before.previousElementSibling
-  if (before?.nextElementSibling !== row || !row.isConnected) list.insertBefore(row, before ? before.nextSibling : list.firstChild)
+  if (before?.nextElementSibling !== row || !row.isConnected)
+    list.insertBefore(row, before ? before.nextSibling : list.firstChild)
 }
 
 clear()

@@ -14,14 +14,15 @@ const connection = open([playground])
 const producer = connection.producer('demo-filter')
 follow(connection).catch(complain)
 
-const shapeOf = tag => el('span', { className: `shape ${tag.replace('-', ' ')}`, title: tag })
+const shapeOf = tag => el('span', { className: `shape ${tag.replace('-', ' ')}`, title: tag, ariaHidden: 'true' })
 
 // ---- sending
 
 let sent = 0
 async function send(tag) {
   const { queue, offset } = await producer.send({ tag }, { tag })
-  $('sent').textContent = `${++sent} sent. The last one, ${tag}, is in queue ${queue % 65_536} at place ${offset.toLocaleString()}.`
+  $('sent').textContent =
+    `${++sent} sent. The last one, ${tag}, is in queue ${queue % 65_536} at place ${offset.toLocaleString()}.`
 }
 
 for (const tag of tags) {
@@ -45,7 +46,10 @@ function subscribe(chosen) {
   const remove = el('button', { className: 'plain slim', type: 'button', ariaLabel: `Remove ${name}` }, 'Remove')
   const head = el('div', { className: 'row between' }, el('h3', {}, name), remove)
   const part = el('section', { className: 'panel sub', ariaLabel: name }, head)
-  const boxes = [...colours, ...shapes].map(value => ({ value, box: el('input', { type: 'checkbox', checked: chosen.has(value) }) }))
+  const boxes = [...colours, ...shapes].map(value => ({
+    value,
+    box: el('input', { type: 'checkbox', checked: chosen.has(value) }),
+  }))
   part.append(choice('Colours', boxes.slice(0, 3)), choice('Shapes', boxes.slice(3)), expression)
   part.append(tray, el('p', { className: 'small soft' }, 'Got ', got, ' messages'))
   $('subs').append(part)
@@ -88,7 +92,9 @@ const choice = (legend, boxes) =>
     'fieldset',
     {},
     el('legend', {}, legend),
-    ...boxes.map(({ value, box }) => el('label', { className: `check swatch ${value}` }, box, el('span', { className: 'word' }, value))),
+    ...boxes.map(({ value, box }) =>
+      el('label', { className: `check swatch ${value}` }, box, el('span', { className: 'word' }, value)),
+    ),
   )
 
 const showLimit = () => ($('add').disabled = $('subs').childElementCount >= mostSubscriptions)

@@ -26,7 +26,10 @@ export function highlight(element, text, numbered) {
   let at = 0
   for (const match of text.matchAll(tokens)) {
     add(text.slice(at, match.index))
-    add(match[0], Object.keys(match.groups).find(kind => match.groups[kind] !== undefined))
+    add(
+      match[0],
+      Object.keys(match.groups).find(kind => match.groups[kind] !== undefined),
+    )
     at = match.index + match[0].length
   }
   add(text.slice(at))

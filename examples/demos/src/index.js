@@ -5,7 +5,8 @@ import { complain, follow, open } from '/shared.js'
 const sample = `import { connect, json, topic } from '@cometmq/web'
 
 const orders = topic('orders', { codec: json })
-const mq = connect({ url: 'wss://mq.example', topics: [orders] })
+const url = 'wss://mq.example.com/ws'
+const mq = connect({ url, topics: [orders] })
 
 await mq.producer('orders').send({ cups: 2 })
 
@@ -20,19 +21,20 @@ highlight(document.getElementById('sample'), sample, false)
 // Without producers and consumers it would close after 2 s.
 const connection = open([], { idle: '1d' })
 follow(connection).catch(complain)
-setInterval(show, 1_000)
-connection.ready().then(show).catch(complain)
+show('bridge', async () => (await connection.ready()).state.node)
+show('cluster', async () => ((await fetch('/readyz')).ok ? 'ready' : 'away'))
+show('size', measureSdk)
 
-function show() {
-  const { state } = connection
-  if (state.type !== 'open') return
-  document.getElementById('bridge').textContent = state.node
-  document.getElementById('rtt').textContent = `${connection.stats().rtt.toFixed(1)} ms`
+async function show(id, find) {
+  try {
+    document.getElementById(id).textContent = await find()
+  } catch (error) {
+    complain(error)
+  }
 }
 
 async function measureSdk() {
   const { body } = await fetch('/sdk/cometmq.js')
   const packed = await new Response(body.pipeThrough(new CompressionStream('gzip'))).arrayBuffer()
-  document.getElementById('size').textContent = `${(packed.byteLength / 1000).toFixed(1)} kB`
+  return `${(packed.byteLength / 1000).toFixed(1)} kB`
 }
-measureSdk().catch(complain)

@@ -6,8 +6,8 @@ export function cardOf(name, { leaseSeconds, mostAttempts }) {
   const button = (className, text) => el('button', { className: `slim ${className}`, type: 'button', disabled: true }, text)
   const [accept, fail, more] = [button('', 'Accept'), button('no', 'Fail'), button('plain', 'More time')]
   const remove = el('button', { className: 'plain slim', type: 'button', ariaLabel: `Remove worker ${name}` }, 'Remove')
-  const badge = el('span', { className: 'badge' }, 'idle')
-  const job = el('p', { className: 'job soft' }, 'Waiting for an order')
+  const badge = el('span', { className: 'badge' }, 'coming')
+  const job = el('p', { className: 'job soft' }, 'Going to work')
   const left = el('progress', { max: leaseSeconds, value: 0, ariaLabel: 'Time left of the lease' })
   const clock = el('span', { className: 'soft small' })
   const head = el('div', { className: 'row between' }, el('h3', {}, name, ' ', badge), remove)
@@ -19,6 +19,10 @@ export function cardOf(name, { leaseSeconds, mostAttempts }) {
   }
   return {
     ...{ root, remove, accept, fail, more },
+    ready() {
+      root.classList.add('ready')
+      if (!root.classList.contains('busy')) this.rest()
+    },
     showLeft(seconds) {
       left.value = seconds
       left.className = seconds <= 5 ? 'low' : ''
@@ -29,7 +33,10 @@ export function cardOf(name, { leaseSeconds, mostAttempts }) {
       badge.className = attempt > 1 ? 'badge warn' : 'badge accent'
       badge.textContent = `attempt ${attempt} of ${mostAttempts}`
       job.className = 'job'
-      job.replaceChildren(el('b', {}, `${value.cups} × ${value.what}`), el('span', { className: 'soft' }, `  no. ${value.number}`))
+      job.replaceChildren(
+        el('b', {}, `${value.cups} × ${value.what}`),
+        el('span', { className: 'soft' }, `  no. ${value.number}`),
+      )
     },
     rest() {
       setBusy(false)

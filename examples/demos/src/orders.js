@@ -9,6 +9,7 @@ const topics = [
 ]
 const mostAttempts = 3
 const leaseSeconds = 20
+const lease = `${leaseSeconds}s`
 const $ = id => document.getElementById(id)
 
 const connection = open(topics)
@@ -46,7 +47,7 @@ async function work() {
   const consumer = own.consumer({
     topics: [{ topic: 'demo-orders', tags: ['order'] }],
     group: 'demo-order-desk',
-    lease: `${leaseSeconds}s`,
+    lease,
     prefetch: { messages: 1 },
   })
   const card = cardOf(name, { leaseSeconds, mostAttempts })
@@ -55,7 +56,12 @@ async function work() {
     card.root.remove()
     await own.close()
   }
+  showReady(consumer, card).catch(complain)
   for await (const order of consumer) await handle(order, name, card)
+}
+
+async function showReady(consumer, card) {
+  for await (const { type } of consumer.events()) if (type === 'assigned') card.ready()
 }
 
 /** Takes one order to its end: accepted, failed, or gone because its lease ran out. */
@@ -63,6 +69,8 @@ async function handle(order, name, card) {
   const { value, attempt } = order
   const tell = (step, why) =>
     log.send({ number: value.number, step, worker: name, attempt, why }, { tag: 'step' }).catch(complain)
+  // It may have waited here for a while: the whole lease again.
+  order.extend(lease)
   tell('taken')
   const decision = await decide(order, card)
   if (decision === 'lost') return tell('lost', 'the lease ran out')
@@ -99,7 +107,7 @@ function decide(order, card) {
     card.accept.onclick = () => end('accept')
     card.fail.onclick = () => end('fail')
     card.more.onclick = () => {
-      order.extend(`${leaseSeconds}s`)
+      order.extend(lease)
       until = performance.now() + leaseSeconds * 1_000
       look()
     }
@@ -155,6 +163,10 @@ function showBoard() {
   $('sum').textContent = entries.length
   $('no-orders').hidden = entries.length > 0
   $('orders').replaceChildren(...entries.slice(0, 60).map(rowOf))
+  const dead = entries.filter(({ step }) => step === 'dead')
+  $('dead-sum').textContent = dead.length
+  $('no-dead').hidden = dead.length > 0
+  $('dead-letters').replaceChildren(...dead.slice(0, 20).map(rowOf))
 }
 
 function rowOf({ number, what, cups, step, worker, attempt, why }) {

@@ -52,8 +52,8 @@ function pull(button) {
 // ---- the connection
 
 /** A connection to the bridge that serves this page. Several share one token and one cable. */
-export const open = (topics, options = {}) =>
-  connect({
+export function open(topics, options = {}) {
+  const connection = connect({
     url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`,
     topics,
     WebSocket: CabledSocket,
@@ -61,6 +61,11 @@ export const open = (topics, options = {}) =>
     ...options,
     ...(token === null ? {} : { auth: ({ reason }) => (reason === 'rejected' ? forgetToken() : token) }),
   })
+  // A page that is left says good-bye: what it has in hand is free for others at once.
+  addEventListener('pagehide', () => connection.close())
+  return connection
+}
+addEventListener('pageshow', ({ persisted }) => persisted && location.reload())
 
 function forgetToken() {
   sessionStorage.removeItem('token')
@@ -90,7 +95,14 @@ export async function follow(connection) {
   }
 }
 
-const words = { idle: 'idle', connecting: 'connecting', open: 'connected', moving: 'moving', draining: 'leaving', closed: 'closed' }
+const words = {
+  idle: 'idle',
+  connecting: 'connecting',
+  open: 'connected',
+  moving: 'moving',
+  draining: 'leaving',
+  closed: 'closed',
+}
 
 const waiting = ({ retryAt }) => {
   const seconds = retryAt === undefined ? 0 : Math.max(0, retryAt - Date.now()) / 1000

@@ -43,7 +43,11 @@ function tick() {
   const time = performance.timeOrigin + now
   senders.forEach((producer, index) => {
     const share = Math.floor(count / senders.length) + (index < count % senders.length ? 1 : 0)
-    if (share > 0) send(producer, Array.from({ length: share }, () => reading(Math.floor(Math.random() * sensors), time)))
+    if (share > 0)
+      send(
+        producer,
+        Array.from({ length: share }, () => reading(Math.floor(Math.random() * sensors), time)),
+      )
   })
 }
 

@@ -1,0 +1,2 @@
+/** Resolves when the demo pages are in the folder `out`, which is replaced. Default: bridge/dist/pages. */
+export function buildDemos(options?: { out?: string }): Promise<void>
