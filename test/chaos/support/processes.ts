@@ -25,14 +25,15 @@ export class CometProcess {
   readonly #folder: string
   readonly #args: readonly string[]
   readonly #log: string[]
+  #output = ''
   #child: ChildProcess | undefined
   #ready: Ready | undefined
 
-  constructor(parts: { name: string; folder: string; log: string[]; args: readonly string[] }) {
+  constructor(parts: { name: string; folder: string; log: string[]; args: readonly string[]; nodeArgs: readonly string[] }) {
     this.name = parts.name
     this.#folder = parts.folder
     this.#log = parts.log
-    this.#args = parts.args
+    this.#args = [...parts.nodeArgs, comet, ...parts.args]
   }
 
   get ready(): Ready {
@@ -55,13 +56,16 @@ export class CometProcess {
   async start(): Promise<this> {
     const file = join(this.#folder, `${this.name}.ready`)
     rmSync(file, { force: true })
-    const child = spawn(process.execPath, [comet, ...this.#args, '--ready-file', file], {
+    const child = spawn(process.execPath, [...this.#args, '--ready-file', file], {
       cwd: this.#folder,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#child = child
     for (const stream of [child.stdout, child.stderr])
-      stream.setEncoding('utf8').on('data', (text: string) => this.#log.push(text))
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.#log.push(text)
+        this.#output += text
+      })
     const deadline = Date.now() + readyTimeoutMs
     for (;;) {
       if (!this.isRunning || Date.now() > deadline)
@@ -73,6 +77,11 @@ export class CometProcess {
       }
       await new Promise(resolve => setTimeout(resolve, 10))
     }
+  }
+
+  /** Everything that it wrote to standard output and error. */
+  get output(): string {
+    return this.#output
   }
 
   /** kill -9. */
@@ -100,6 +109,8 @@ export class CometProcess {
 export interface BridgeFlags {
   readonly engine?: 'uws' | 'ws'
   readonly drain?: string
+  /** For `memoryOf`. */
+  readonly inspect?: boolean
   readonly more?: readonly string[]
 }
 
@@ -112,19 +123,21 @@ export class Site {
   readonly #processes: CometProcess[] = []
   #cluster: Cluster | undefined
 
-  private constructor(ports: readonly [nameServer: number, broker: number]) {
+  private constructor(ports: readonly [nameServer: number, broker: number], more: readonly string[]) {
     const data = join(this.folder, 'data')
     this.server = this.#process('serve', [
       'serve',
       ...['--data', data, '--host', '127.0.0.1'],
       ...['--nameserver-port', String(ports[0]), '--broker-port', String(ports[1])],
+      ...more,
     ])
     this.#secretFile('token.key', this.#secret)
     this.#secretFile('resume.key', randomBytes(32))
   }
 
-  static async start(): Promise<Site> {
-    const site = new Site([await lastingPort(), await lastingPort()])
+  /** `more`: further arguments of `comet serve`. */
+  static async start(more: readonly string[] = []): Promise<Site> {
+    const site = new Site([await lastingPort(), await lastingPort()], more)
     try {
       await site.server.start()
     } catch (error) {
@@ -152,14 +165,21 @@ export class Site {
     return name
   }
 
-  async bridge(name = 'bridge', { engine = 'uws', drain = '3s', more = [] }: BridgeFlags = {}): Promise<CometProcess> {
-    const bridge = this.#process(name, [
-      'bridge',
-      ...['-n', this.nameServer, '--host', '127.0.0.1', '--port', String(await lastingPort())],
-      ...['--engine', engine, '--drain', drain],
-      ...['--auth-key', join(this.folder, 'token.key'), '--resume-key-file', join(this.folder, 'resume.key')],
-      ...more,
-    ])
+  async bridge(
+    name = 'bridge',
+    { engine = 'uws', drain = '3s', inspect = false, more = [] }: BridgeFlags = {},
+  ): Promise<CometProcess> {
+    const bridge = this.#process(
+      name,
+      [
+        'bridge',
+        ...['-n', this.nameServer, '--host', '127.0.0.1', '--port', String(await lastingPort())],
+        ...['--engine', engine, '--drain', drain],
+        ...['--auth-key', join(this.folder, 'token.key'), '--resume-key-file', join(this.folder, 'resume.key')],
+        ...more,
+      ],
+      inspect ? ['--inspect=127.0.0.1:0'] : [],
+    )
     return bridge.start()
   }
 
@@ -173,8 +193,8 @@ export class Site {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  #process(name: string, args: readonly string[]): CometProcess {
-    const made = new CometProcess({ name, folder: this.folder, log: this.#log, args })
+  #process(name: string, args: readonly string[], nodeArgs: readonly string[] = []): CometProcess {
+    const made = new CometProcess({ name, folder: this.folder, log: this.#log, args, nodeArgs })
     this.#processes.push(made)
     return made
   }
