@@ -44,7 +44,6 @@ export function streamHandler(parts: StreamsParts): HttpHandler {
   return (request, response) => {
     const reply = new Reply(request, response)
     try {
-      checkOrigin(parts.admission, request)
       if (request.method !== 'GET') throw new RefusedError(codeOf('NOT_SUPPORTED'), 'a stream has no head of its own')
       new Stream(parts, sealer, request, response, reply).open()
     } catch (error) {
@@ -81,6 +80,9 @@ class Stream {
   open(): void {
     const { streams, http, clock, sessions } = this.#parts
     const asked = askedOf(this.#request)
+    // A ticket says which page it is, where the browser does not.
+    if (asked.ticket === undefined || this.#request.headers['origin'] !== undefined)
+      checkOrigin(this.#parts.admission, this.#request)
     const resumed = asked.lastEventId === undefined ? undefined : this.#resumed(asked.lastEventId)
     const who = this.#who(asked, resumed?.stream)
     const names = asked.topics.map(([topic]) => topic)

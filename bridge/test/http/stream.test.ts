@@ -139,6 +139,11 @@ describe.each(engines)('streams on %s', engine => {
       .ticket
     expect(await refusal(`topic=${topic}&ticket=${pages}`, { origin: 'https://evil.example' })).toEqual([403, 40391])
     expect((await read(http, `topic=${topic}&ticket=${pages}`, { origin: page })).response.status).toBe(200)
+    // The bridge's own pages send no origin with a GET.
+    const strict = await start({ missingOrigin: false })
+    const mine = (await strict.post('/v1/ticket', {}, { headers: { origin: page } })).body.ticket
+    expect((await read(strict, `topic=${topic}&ticket=${mine}`)).response.status).toBe(200)
+    expect((await read(strict, `topic=${topic}`, { authorization: `Bearer ${await token()}` })).response.status).toBe(403)
     const short = await start({}, { ticketMs: 0 })
     const { response } = await read(short, `topic=${topic}&ticket=${await ticketOf(short)}`)
     expect(response.status).toBe(401)
