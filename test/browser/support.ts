@@ -69,11 +69,7 @@ export class Visitor {
     this.#base = base
   }
 
-  static async come(
-    browser: Browser,
-    base: string,
-    { width = 1280, colorScheme = 'light' } = {},
-  ): Promise<Visitor> {
+  static async come(browser: Browser, base: string, { width = 1280, colorScheme = 'light' } = {}): Promise<Visitor> {
     const context = await browser.newContext({ viewport: { width, height: 860 }, colorScheme })
     context.setDefaultTimeout(15_000)
     return new Visitor(context, base)

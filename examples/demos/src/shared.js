@@ -116,6 +116,7 @@ const backAgain = resumed =>
     : `Connected again (${resumed} resume): nothing was lost.`
 
 let bannerTimer
+let isOver = false
 function banner(text, kind = 'warn', ms = 0, ...more) {
   clearTimeout(bannerTimer)
   const place = $('banner')
@@ -127,6 +128,7 @@ function banner(text, kind = 'warn', ms = 0, ...more) {
 
 /** The end of a connection. Without a token that is good there is a field for one. */
 function closed(error) {
+  isOver = true
   if (error === undefined) return banner('The connection was closed. Reload the page to go on.', 'warn')
   if (error.status < 40190 || error.status > 40193) return banner(inWords(error), 'bad')
   const field = el('input', { type: 'password', name: 'token', required: true, autocomplete: 'off', placeholder: 'token' })
@@ -151,6 +153,8 @@ export function inWords(error) {
 
 /** Shows an error for a while. For `promise.catch(complain)`. */
 export function complain(error) {
+  // Everything fails then; the reason is shown already.
+  if (isOver) return
   const docs = BridgeError.is(error) && el('a', { href: `/docs/errors.html#${error.status}` }, error.code)
   banner(inWords(error), 'bad', 12_000, ...(docs ? [docs] : []))
 }
