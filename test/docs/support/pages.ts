@@ -43,7 +43,7 @@ export async function runPages(sample: Sample, folder: string, doc: string, brow
 
 /** cometmq.global.js and cometmq.min.js, as packaging makes them (it has tests of its own). */
 async function scriptBundles(folder: string): Promise<void> {
-  const common = { bundle: true, minify: true, target: 'es2022', conditions: ['cometmq-source'], absWorkingDir: root } as const
+  const common = { bundle: true, minify: true, target: 'es2022', conditions: ['cometmq-source'], absWorkingDir: root }
   const entryPoints = ['sdk-web/src/index.ts']
   await build({ ...common, entryPoints, format: 'iife', globalName: 'CometMQ', outfile: join(folder, 'cometmq.global.js') })
   await build({ ...common, entryPoints, format: 'esm', outfile: join(folder, 'cometmq.min.js') })

@@ -25,7 +25,7 @@ export interface Server {
 export async function startServer(doc: string, replaced: Readonly<Record<string, string>> = {}): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'cometmq-docs-'))
   const lines = shellLines(doc)
-  for (const line of lines) if (line.startsWith('openssl rand ')) await output('sh', ['-c', line], { cwd: folder })
+  for (const line of lines) if (line.startsWith('comet token --new-key ')) await runComet(line, '', folder)
   const written = lines.find(line => line.startsWith('comet serve')) ?? 'comet serve --bridge-port 8080'
   const words = written.split(/\s+/).slice(2)
   const args = words.map(word => (words[words.indexOf(word) - 1] === '--bridge-port' ? '0' : (replaced[word] ?? word)))
@@ -54,8 +54,11 @@ export async function startServer(doc: string, replaced: Readonly<Record<string,
 }
 
 /** What `comet …` prints. */
-export const runComet = (line: string, nameServer: string): Promise<string> =>
-  output('sh', ['-c', line.replace(/^comet/, `"${process.execPath}" "${comet}"`)], { env: { NAMESRV_ADDR: nameServer } })
+export const runComet = (line: string, nameServer: string, cwd?: string): Promise<string> =>
+  output('sh', ['-c', line.replace(/^comet/, `"${process.execPath}" "${comet}"`)], {
+    env: { NAMESRV_ADDR: nameServer },
+    ...(cwd !== undefined && { cwd }),
+  })
 
 interface Ready {
   readonly nameserver: { readonly address: string }

@@ -25,8 +25,7 @@ const config :Workerd.Config = (
 export async function runWorker(sample: Sample, folder: string, server: Server): Promise<string> {
   const script = await bundle(write(folder, sample, server), 'neutral')
   const port = await freePort()
-  const vars = `(name = "BRIDGE_URL", text = "${server.url}")`
-  writeFileSync(join(folder, 'config.capnp'), config(port, script.slice(folder.length + 1), vars))
+  writeFileSync(join(folder, 'config.capnp'), config(port, script.slice(folder.length + 1), variables(sample, server)))
   const child = spawn(join(root, 'node_modules/.bin/workerd'), ['serve', join(folder, 'config.capnp')], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -45,6 +44,12 @@ export async function runWorker(sample: Sample, folder: string, server: Server):
     await ended(child)
   }
 }
+
+/** What wrangler.toml has below [vars]. */
+const variables = ({ files }: Sample, server: Server): string =>
+  [...(files.get('wrangler.toml') ?? '').split('[vars]')[1]!.matchAll(/^(\w+) = "(.*)"$/gm)]
+    .map(([, name, value]) => `(name = "${name}", text = "${server.here(value!)}")`)
+    .join(', ')
 
 async function freePort(): Promise<number> {
   const server = createServer()
