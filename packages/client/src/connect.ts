@@ -9,6 +9,7 @@ import { topicOf, unsupported, wrong } from './fail.ts'
 import { createProducer } from './producer/index.ts'
 import type { TopicDef } from './topic.ts'
 import { openWebSocket, type WebSocketClass } from './web-socket.ts'
+import { drainMs } from './figures.ts'
 
 export type Connect = <const R extends readonly TopicDef[]>(options: ConnectOptions<R>) => Connection<R>
 
@@ -17,9 +18,6 @@ export type PublisherConnection<R extends readonly TopicDef[]> = Omit<Connection
   ready(options?: Signalled): Promise<PublisherConnection<R>>
 }
 export type ConnectPublisher = <const R extends readonly TopicDef[]>(options: ConnectOptions<R>) => PublisherConnection<R>
-
-/** How long `drain` waits by default, and leaving an `await using` block. */
-const drainMs = 10_000
 
 /** The `connect` of a runtime. */
 export const createConnect =

@@ -11,6 +11,7 @@ import {
 import * as CloseCode from '@cometmq/protocol/close-code'
 import * as Kind from '@cometmq/protocol/kind'
 import type { Environment, TransportHandlers, TransportSocket } from './environment.ts'
+import { helloFrameBytes, maxFragmented, maxFragmentedBytes } from './figures.ts'
 
 /** What is used of the standard WebSocket. */
 export interface WebSocketLike {
@@ -27,11 +28,6 @@ export interface WebSocketLike {
 export type WebSocketClass = new (url: string, protocols: string) => WebSocketLike
 
 const OPEN = 1
-/** Until WELCOME says more. */
-const helloFrameBytes = 65_536
-/** Frames that come in fragments: together, and at a time. */
-const maxFragmentedBytes = 33_554_432
-const maxFragmented = 8
 
 /** Frames over a WebSocket: one frame, one binary message. */
 export const openWebSocket =

@@ -28,6 +28,7 @@ import { Requests, type Resumed } from './requests.ts'
 import { Retired } from './retired.ts'
 import { type AuthCallback, Tokens } from './tokens.ts'
 import { Urls } from './urls.ts'
+import { maxFrameBytes, refreshMs } from '../figures.ts'
 
 export interface CoreOptions {
   readonly environment: Environment
@@ -43,11 +44,6 @@ interface Waiter {
   resolve(): void
   reject(error: unknown): void
 }
-
-/** Largest frame we take; the bridge cuts larger ones. */
-const maxFrameBytes = 1_048_576
-/** A token that ends sooner is replaced when the runtime wakes up. */
-const refreshMs = 60_000
 
 /** The connection: whether there is a socket and which, and what is said over it in the name of all parts. */
 export class Core implements Channel, DialerHost {

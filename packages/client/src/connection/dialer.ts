@@ -6,12 +6,7 @@ import * as Failure from './failure.ts'
 import { Link, type LinkEvents } from './link.ts'
 import type { Tokens } from './tokens.ts'
 import type { Urls } from './urls.ts'
-
-/** From opening a socket to WELCOME, and for the application's auth callback. */
-const attemptMs = 10_000
-const authMs = 30_000
-/** Between attempts while the runtime says that there is no network. */
-const offlineMs = 60_000
+import { attemptMs, authMs, offlineMs } from '../figures.ts'
 
 export interface DialerHost extends LinkEvents {
   /** The open socket: then an attempt is a move away from it. */

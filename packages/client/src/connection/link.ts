@@ -5,12 +5,7 @@ import type { DeliveryLink } from '../channel.ts'
 import type { ClientClock, Environment, TransportSocket } from '../environment.ts'
 import type { BridgeError } from '../errors.ts'
 import type { Slot } from './parts.ts'
-
-/** A timer that fires this late means that the runtime slept (spec bridge, section 7). */
-const lateMs = 2_000
-/** What the client adds to the bridge's ping interval. */
-const patienceMs = 10_000
-const probeMs = 1_000
+import { lateMs, patienceMs, probeMs } from '../figures.ts'
 
 /** The leases of one session on one node of the bridge: they move to the socket that resumes it hot. */
 export class Line implements DeliveryLink {

@@ -6,6 +6,7 @@ import { errError } from './failures.ts'
 import { guard } from './guard.ts'
 import type { Line, Link } from './link.ts'
 import type { Resumed } from './requests.ts'
+import { retryMs } from '../figures.ts'
 
 /** A part that is attached. */
 export interface Slot {
@@ -22,9 +23,6 @@ export interface HelloParts {
   readonly subs: readonly SubArgs[]
   readonly seen: readonly (readonly [sid: number, lastSeq: number])[]
 }
-
-/** Before a part that was refused for the moment is opened again, when the bridge does not say. */
-const retryMs = 2_000
 
 /** Producers and subscriptions, and their opening. */
 export class Parts {

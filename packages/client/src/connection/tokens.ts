@@ -1,10 +1,8 @@
 import type { ClientClock } from '../environment.ts'
+import { marginMs } from '../figures.ts'
 
 export type AuthReason = 'connect' | 'refresh' | 'rejected'
 export type AuthCallback = (context: { reason: AuthReason; signal: AbortSignal }) => string | Promise<string>
-
-/** A token this close to its end is not used for a new connection. */
-const marginMs = 10_000
 
 /** The application's tokens: asked for one at a time, kept in memory while good, never logged. */
 export class Tokens {

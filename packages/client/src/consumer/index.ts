@@ -6,8 +6,7 @@ import type { TopicDef } from '../topic.ts'
 import type { Delivered } from './message.ts'
 import { type Handler, run } from './run.ts'
 import { Subscription } from './subscription.ts'
-
-const drainMs = 10_000
+import { drainMs } from '../figures.ts'
 
 /** Attaches a subscription to the channel. `topics`: the definitions that the names in the options are looked up in. */
 export function createConsumer<T extends TopicDef>(

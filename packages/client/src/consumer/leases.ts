@@ -1,9 +1,8 @@
 import type { ClientClock } from '../environment.ts'
 import type { Delivered } from './message.ts'
-import { Op } from './settler.ts'
+import * as Op from './op.ts'
 import type { Source } from './source.ts'
-
-const shortestMs = 50
+import { shortestMs } from '../figures.ts'
 
 export interface LeaseOwner {
   readonly sources: readonly Source[]

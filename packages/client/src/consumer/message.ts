@@ -6,8 +6,9 @@ import { BridgeError } from '../errors.ts'
 import { unsupported } from '../fail.ts'
 import { withSignal } from '../signals.ts'
 import type { TopicDef } from '../topic.ts'
-import { Op } from './settler.ts'
+import * as Op from './op.ts'
 import type { Source } from './source.ts'
+import { entryOverheadBytes } from '../figures.ts'
 
 /** Until when messages are ours: one object for all that came in a frame. A clock that jumps, or stands still in sleep, must not hide it. */
 export interface Lease {
@@ -18,9 +19,6 @@ export interface Lease {
 
 const none: readonly string[] = []
 const noProps: Readonly<Record<string, string>> = {}
-
-/** What counts in the window besides the body, bytes. */
-export const entryOverheadBytes = 64
 
 /** The fields that are no part of MessageOf belong to the consumer. */
 export class Delivered {

@@ -3,6 +3,7 @@ import type { BroadcastCursor } from '../api.ts'
 import { type Duration, durationMs } from '../duration.ts'
 import { fail, topicOf, wrong } from '../fail.ts'
 import type { TopicDef } from '../topic.ts'
+import { defaultLeaseMs } from '../figures.ts'
 
 /** Every form of ConsumerOptions: plain JavaScript has no types to stop it. */
 export interface AnyConsumerOptions {
@@ -25,8 +26,6 @@ export interface Settings {
   readonly topics: readonly TopicDef[]
   readonly auto: boolean
 }
-
-const defaultLeaseMs = 30_000
 
 export function settingsOf(defs: readonly TopicDef[], options: AnyConsumerOptions): Settings & { leaseMs: number } {
   const {

@@ -2,13 +2,9 @@ import type { ClientFrame, Ranges } from '@cometmq/protocol'
 import * as Kind from '@cometmq/protocol/kind'
 import type { DeliveryLink } from '../channel.ts'
 import type { ClientClock } from '../environment.ts'
+import * as Op from './op.ts'
 import { addTo } from './ranges.ts'
-
-const flushMs = 10
-
-/** What becomes of a message. The number is that of its batch. */
-export const Op = { ack: 0, acked: 1, nack: 2, extend: 3, dead: 4 } as const
-export type Op = (typeof Op)[keyof typeof Op]
+import { flushMs } from '../figures.ts'
 
 interface Batch {
   readonly argument: number | null
@@ -43,7 +39,7 @@ export class Settler {
     return this.#count === 0 && this.#unsent.length === 0
   }
 
-  add(op: Op, seq: number, argument: number | null = null, reason?: string): void {
+  add(op: Op.Op, seq: number, argument: number | null = null, reason?: string): void {
     let batch = this.#batches[op]
     if (batch && (batch.argument !== argument || batch.reason !== reason)) {
       this.#emit(op, batch)

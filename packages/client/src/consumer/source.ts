@@ -4,7 +4,8 @@ import type { ClientClock } from '../environment.ts'
 import { BridgeError } from '../errors.ts'
 import { type Delivered, type Lease, leaseLost } from './message.ts'
 import { holds } from './ranges.ts'
-import { Op, Settler } from './settler.ts'
+import * as Op from './op.ts'
+import { Settler } from './settler.ts'
 
 interface Confirm {
   readonly resolve: () => void
@@ -17,7 +18,7 @@ export interface SourceOptions {
   readonly leased: boolean
   readonly windowMessages: number
   /** A message has been settled. */
-  settled(op: Op): void
+  settled(op: Op.Op): void
 }
 
 /** The deliveries of one session, which are settled where they came from. */
@@ -59,7 +60,7 @@ export class Source {
   }
 
   /** Once for each message; what comes later, or without a lease, does nothing. */
-  settle(message: Delivered, op: Op, argument?: number | null, reason?: string): void {
+  settle(message: Delivered, op: Op.Op, argument?: number | null, reason?: string): void {
     if (!this.held.delete(message.seq)) return
     this.settler.add(op, message.seq, argument, reason)
     this.#options.settled(op)

@@ -11,12 +11,10 @@ import { type LeaseOwner, Leases } from './leases.ts'
 import { Delivered } from './message.ts'
 import { type AnyConsumerOptions, settingsOf } from './options.ts'
 import { holds } from './ranges.ts'
-import { Op } from './settler.ts'
+import * as Op from './op.ts'
 import { Source, type SourceOptions } from './source.ts'
 import type { TopicDef } from '../topic.ts'
-
-/** An inflated body may be so many times the largest body of the bridge. */
-const maxInflation = 8
+import { maxInflation } from '../figures.ts'
 
 /** Which messages may be handed out while others are being handled. */
 export interface Lanes {

@@ -22,13 +22,7 @@ import { type AnySend, metaOf } from './meta.ts'
 import { Flight, type FlightOwner, Outgoing } from './outgoing.ts'
 import * as State from './state.ts'
 import { SendWindow } from './window.ts'
-
-/** Bodies of one frame; a larger message goes alone. */
-const frameBytes = 128 * 1024
-/** Messages that may wait before `writable` asks its source to stop. */
-const writableMessages = 64
-const closeMs = 5_000
-const maxTimerMs = 2 ** 31 - 1
+import { closeMs, frameBytes, maxTimerMs, writableMessages } from '../figures.ts'
 
 const WINDOW_FULL = 60002
 
