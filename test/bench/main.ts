@@ -4,7 +4,7 @@ import { calibrationRow } from './lib/calibration.ts'
 import { createContext } from './lib/context.ts'
 import { printTable, type Row, writeReport } from './lib/report.ts'
 import type { BenchContext } from './lib/context.ts'
-import { bridgeRows } from './rows/bridge.ts'
+import { bridgeRows, bridgeSocketRows } from './rows/bridge.ts'
 import { directRows } from './rows/direct.ts'
 import { pullDrainRows } from './rows/pull-drain.ts'
 import { queueRows } from './rows/queues.ts'
@@ -21,6 +21,7 @@ const groups: Record<string, (context: BenchContext) => Promise<Row[]>> = {
   recovery: recoveryRows,
   startup: startupRows,
   bridge: bridgeRows,
+  sockets: bridgeSocketRows,
   direct: directRows,
 }
 

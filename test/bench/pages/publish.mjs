@@ -1,4 +1,4 @@
-import { connect, topic } from '@cometmq/web'
+import { connect, topic } from '@cometmq/web/publish'
 
 export function start(url, name) {
   const producer = connect({ url, topics: [topic(name)] }).producer(name)

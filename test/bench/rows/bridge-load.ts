@@ -1,10 +1,11 @@
 import { bytes, type Connection, connect, topic } from '@cometmq/node'
 import { build, type Histogram } from 'hdr-histogram-js'
 import { latencyOf, type Row } from '../lib/report.ts'
+import { broadcast, idle, slow } from './bridge-fleet.ts'
 
 /** What a load process is told. Times are seconds. */
 export interface LoadOptions {
-  task: 'publish' | 'consume' | 'roundtrip'
+  task: keyof typeof tasks
   /** A bridge, or name servers for direct connections. */
   url?: string
   servers?: string
@@ -218,11 +219,30 @@ async function roundtrip(options: LoadOptions): Promise<Prepared> {
   }
 }
 
-const tasks = { publish, consume, roundtrip }
+/** For tasks that mark the time measured. */
+const marked =
+  (prepare: typeof broadcast) =>
+  async (options: LoadOptions): Promise<Prepared> => {
+    const run = await prepare(options)
+    let meter: Meter
+    const begin = (): void => {
+      process.send?.({ type: 'measuring' })
+      meter = new Meter()
+    }
+    const end = (messages: number): LoadResult => {
+      const result = meter.end(messages, 0)
+      process.send?.({ type: 'measured' })
+      return result
+    }
+    return () => run({ begin, end })
+  }
+
+const tasks = { publish, consume, roundtrip, broadcast: marked(broadcast), idle: marked(idle), slow: marked(slow) }
 
 process.once('message', (options: LoadOptions) => {
   void (async () => {
-    const run = await tasks[options.task](options)
+    const prepare: (options: LoadOptions) => Promise<Prepared> = tasks[options.task]
+    const run = await prepare(options)
     process.send!({ type: 'ready' })
     await new Promise(resolve => process.once('message', resolve))
     process.send!({ type: 'result', result: await run() })

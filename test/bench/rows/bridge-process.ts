@@ -27,6 +27,8 @@ const defaults: LoadOptions = {
 export interface MeasuredLoad extends LoadResult {
   /** CPU seconds of the server while the load measured. */
   serverCpuSeconds: number
+  /** Growth of the server's memory meanwhile. */
+  serverBytes: number
 }
 
 interface Told {
@@ -57,18 +59,22 @@ export function runLoad(
   const child: ChildProcess = fork(program, { execArgv })
   return new Promise((resolve, reject) => {
     let cpuBefore = 0
-    let serverCpuSeconds = 0
+    let bytesBefore = 0
+    let measured = { serverCpuSeconds: 0, serverBytes: 0 }
     let result: LoadResult | undefined
     child.on('message', (told: Told) => {
       if (told.type === 'ready') child.send('go')
-      else if (told.type === 'measuring') cpuBefore = server.cpuSeconds()
-      else if (told.type === 'measured') serverCpuSeconds = server.cpuSeconds() - cpuBefore
-      else result = told.result
+      else if (told.type === 'measuring') {
+        cpuBefore = server.cpuSeconds()
+        bytesBefore = server.residentBytes()
+      } else if (told.type === 'measured') {
+        measured = { serverCpuSeconds: server.cpuSeconds() - cpuBefore, serverBytes: server.residentBytes() - bytesBefore }
+      } else result = told.result
     })
     child.on('error', reject)
     child.on('exit', code => {
       if (result === undefined) reject(new Error(`the load of ${name} stopped with ${code}`))
-      else resolve({ ...result, serverCpuSeconds })
+      else resolve({ ...result, ...measured })
     })
     child.send({ ...defaults, ...options })
   })
