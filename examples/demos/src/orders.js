@@ -170,7 +170,7 @@ function showBoard() {
 }
 
 function rowOf({ number, what, cups, step, worker, attempt, why }) {
-  const text = step === 'taken' ? `at ${worker}` : step === 'failed' ? 'will be retried' : step === 'dead' ? 'dead letter' : step
+  const text = step === 'taken' ? `at ${worker}` : step === 'failed' ? 'will be retried' : step === 'dead' ? 'dead' : step
   const badge = el('span', { className: `badge ${badges[step]}` }, attempt > 1 ? `${text}, attempt ${attempt}` : text)
   const reason = why && step !== 'done' ? el('span', { className: 'why' }, why) : undefined
   return el('li', {}, el('code', { className: 'soft' }, number), el('span', {}, `${cups} × ${what}`), badge, reason)

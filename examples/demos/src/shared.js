@@ -107,7 +107,7 @@ const words = {
 const waiting = ({ retryAt }) => {
   const seconds = retryAt === undefined ? 0 : Math.max(0, retryAt - Date.now()) / 1000
   const next = seconds < 0.1 ? 'now' : `in ${seconds.toFixed(1)} s`
-  return `No connection; next attempt ${next}. What you send waits and goes out once.`
+  return `No connection; next attempt ${next}. What you send waits until it is back.`
 }
 
 const backAgain = resumed =>
