@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { root } from '../../scripts/packages.mjs'
 import { builtBundle, bundleOf, gzipBytes } from './support/bundle.ts'
 import { namesUsed } from './support/names-used.ts'
 import { runNode } from './support/run.ts'
 import { load } from './support/traps.ts'
+
+// Compilers and package managers: slow where everything else is tested at the same time.
+vi.setConfig({ testTimeout: 120_000 })
 
 interface Budgets {
   readonly core: { readonly limitBytes: number; readonly goalBytes: number }
@@ -21,7 +24,7 @@ beforeAll(async () => {
   core = builtBundle('cometmq.min.js')
   script = builtBundle('cometmq.global.js')
   publishOnly = await bundleOf(join(import.meta.dirname, 'consumer/publish-only.js'))
-}, 120_000)
+}, 300_000)
 
 describe('sizes, minified, gzip -9', () => {
   it('core: all of @cometmq/web', () => {

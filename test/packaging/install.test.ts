@@ -1,10 +1,13 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { installInto } from './support/install.ts'
 import { type Packed, packAll } from './support/packed.ts'
 import { run, runNode, start, type Started, stop } from './support/run.ts'
+
+// Compilers and package managers: slow where everything else is tested at the same time.
+vi.setConfig({ testTimeout: 120_000 })
 
 interface Ready {
   readonly nameserver: { readonly address: string }
@@ -32,7 +35,7 @@ beforeAll(async () => {
   const program = join('node_modules', 'cometmq', 'bin', 'comet.js')
   const places = ['--data', join(folder, 'data'), '--ready-file', readyFile]
   served = await start(projectOf('cometmq'), readyFile, [program, 'serve', ...ports, ...places])
-}, 120_000)
+}, 300_000)
 afterAll(async () => {
   if (served) await stop(served.child)
   rmSync(folder, { recursive: true, force: true })

@@ -4,18 +4,21 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { entriesOf, manifestOf, published, root } from '../../scripts/packages.mjs'
 import { apiReport } from './support/api-report.ts'
 import { complaints, platforms, resolutions } from './support/compile.ts'
 import { type Packed, packAll, unpackTypes } from './support/packed.ts'
+
+// Compilers and package managers: slow where everything else is tested at the same time.
+vi.setConfig({ testTimeout: 120_000 })
 
 let folder: string
 let packages: ReadonlyMap<string, Packed>
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'cometmq-packaging-'))
   packages = await packAll(folder)
-}, 120_000)
+}, 300_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const names = published.map(({ folder: source }) => String(manifestOf(source)['name']))
