@@ -40,7 +40,7 @@ describe('samples', { timeout: 60_000 }, () => {
   let browser: Browser | undefined
   beforeAll(async () => {
     if (chromiumPath() !== undefined) browser = await launchChromium()
-  })
+  }, 60_000)
   afterAll(() => browser?.close())
 
   for (const { doc, samples } of docs)
@@ -48,7 +48,7 @@ describe('samples', { timeout: 60_000 }, () => {
       let server: Server | undefined
       beforeAll(async () => {
         if (samples.some(sample => !isPage(sample))) server = await startServer(doc)
-      })
+      }, 60_000)
       afterAll(() => server?.stop())
 
       const run = (sample: Sample): Promise<string> => {
