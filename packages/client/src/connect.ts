@@ -38,7 +38,7 @@ function connection<R extends readonly TopicDef[]>(
 ): Connection<R> {
   const { url, topics, auth, backoff = {}, idle = 2_000 } = options
   const urls = typeof url === 'string' ? [url] : [...url]
-  if (!urls[0]) wrong('connect() needs a url like "wss://bridge.example.com"')
+  if (!urls[0]) wrong('connect() needs a url like "wss://bridge.example.com/ws"')
   const { open, observers, dispose } = install(options, environment.open)
   const core = new Core({
     environment: { ...environment, open },
