@@ -1,17 +1,10 @@
-import { defaultMaxDepth, ProtocolError } from './protocol-error.ts'
+import { defaultMaxDepth, shortRead, slackBytes } from './figures.ts'
+import { ProtocolError } from './protocol-error.ts'
 
 export interface DecodeLimits {
   /** Default 16. */
   readonly maxDepth?: number
 }
-
-/**
- * Memory the values of one input may take: 4 × its length and this much. Small values need more memory than bytes (an empty byte string of
- * two bytes is an object of a hundred), so short inputs are given this in addition.
- */
-const slackBytes = 1 << 20
-/** Up to this length, ASCII is read faster by a loop than by a call of TextDecoder. */
-const shortText = 24
 
 // State of the one decode that runs: nothing in here calls out, so there is never a second.
 let at = 0
@@ -50,7 +43,7 @@ function text(bytes: Uint8Array, length: number): string {
   charge(bytes, length, 16 + length * 2)
   const start = at
   const end = (at += length)
-  if (length <= shortText) {
+  if (length <= shortRead) {
     const units = new Array<number>(length)
     let index = 0
     while (index < length && (units[index] = bytes[start + index]!) < 128) index++

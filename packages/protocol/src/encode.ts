@@ -1,5 +1,6 @@
+import { defaultMaxDepth, keptBytes, shortWrite } from './figures.ts'
 import type { Frame, Value } from './frames.ts'
-import { defaultMaxDepth, ProtocolError } from './protocol-error.ts'
+import { ProtocolError } from './protocol-error.ts'
 
 /** Appends MessagePack values to a buffer that grows and is used again. */
 export interface Writer {
@@ -15,11 +16,6 @@ export interface Writer {
   /** A copy of what was written; the writer starts anew. */
   take(): Uint8Array
 }
-
-/** A larger buffer is given back after `take`. */
-const keptBytes = 1 << 20
-/** Up to this length a loop over the characters is faster than a call of TextEncoder. */
-const shortText = 48
 
 let textEncoder: InstanceType<typeof TextEncoder> | undefined
 let shared: Writer | undefined
@@ -68,7 +64,7 @@ export function createWriter(initialBytes = 1024): Writer {
     const { length } = value
     // A character outside the BMP is two units and four bytes: three a unit is the most. Five for the head.
     reserve(length * 3 + 5)
-    if (length <= shortText) {
+    if (length <= shortWrite) {
       const start = at
       head(length, 0xa0, 32, 0xd9)
       let index = 0

@@ -1,10 +1,8 @@
 import { encode } from './encode.ts'
+import { overheadBytes } from './figures.ts'
 import type { FragFrame } from './frames.ts'
 import * as Kind from './kind.ts'
 import { ProtocolError } from './protocol-error.ts'
-
-/** Array of five, kind, boolean: 3 bytes; two numbers: 9 each at most; head of the byte string: 5. */
-const overheadBytes = 26
 
 /**
  * An encoded frame that is larger than `maxFrame` bytes as encoded FRAG frames, none of them larger. They must go out in order; other frames
