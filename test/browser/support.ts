@@ -58,6 +58,11 @@ export const onlyWith =
     throw token === undefined ? new RefusedError(40190, 'a token is needed') : new RefusedError(40193, 'this token is not known')
   }
 
+interface Looks {
+  readonly width?: number
+  readonly colorScheme?: 'light' | 'dark'
+}
+
 /** One person with a browser of their own. What the console complains about, and what the content policy refuses, is collected. */
 export class Visitor {
   readonly complaints: string[] = []
@@ -69,7 +74,7 @@ export class Visitor {
     this.#base = base
   }
 
-  static async come(browser: Browser, base: string, { width = 1280, colorScheme = 'light' } = {}): Promise<Visitor> {
+  static async come(browser: Browser, base: string, { width = 1280, colorScheme = 'light' }: Looks = {}): Promise<Visitor> {
     const context = await browser.newContext({ viewport: { width, height: 860 }, colorScheme })
     context.setDefaultTimeout(15_000)
     return new Visitor(context, base)
