@@ -1,4 +1,5 @@
 import { type PopReceipt } from '../streaming.ts'
+import { Receipt } from './receipts.ts'
 
 /** Offsets further behind the start than this are acknowledged singly: the bit set would have 8 KiB. */
 export const maxBits = 65_536
@@ -54,10 +55,14 @@ export class AckBody {
 }
 
 const isSamePop = (a: PopReceipt, b: PopReceipt): boolean =>
-  a.queueId === b.queueId &&
-  a.startOffset === b.startOffset &&
+  a.queueId === b.queueId && a.startOffset === b.startOffset && a.retry === b.retry && (isSameAnswer(a, b) || isSameBatch(a, b))
+
+/** Nearly always: the receipts of one answer share what they have in common. */
+const isSameAnswer = (a: PopReceipt, b: PopReceipt): boolean =>
+  a instanceof Receipt && b instanceof Receipt && a.batch === b.batch
+
+const isSameBatch = (a: PopReceipt, b: PopReceipt): boolean =>
   a.popTime === b.popTime &&
-  a.retry === b.retry &&
   a.invisibleMs === b.invisibleMs &&
   a.reviveQueueId === b.reviveQueueId &&
   a.topic === b.topic &&

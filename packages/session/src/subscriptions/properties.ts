@@ -5,6 +5,13 @@ import type { Meta } from '@cometmq/protocol'
 const PAIR_END = '\x02'
 const NAME_END = '\x01'
 
+/** The id that nearly every message begins with: 32 hex digits. */
+const ID_BEGIN = 'UNIQ_KEY\x01'
+const endOfId = ID_BEGIN.length + 32
+/** What stood behind the id of the last message without metadata. */
+let plainTail = ''
+const noMeta: Meta = Object.freeze({})
+
 type OpenMeta = { -readonly [K in keyof Meta]: Meta[K] }
 
 /** What was found in a property string; used again for each message. */
@@ -22,11 +29,17 @@ export const createScanned = (): Scanned => ({ meta: {}, expires: Infinity, rese
 
 /** The bridge's own names (and the tag, keys and message group) as metadata; what remains and is not RocketMQ's are the user's. */
 export function scanProperties(properties: string, into: Scanned): void {
-  const meta: OpenMeta = {}
-  into.meta = meta
   into.expires = Infinity
   into.resent = false
   into.text = false
+  // Messages of one topic mostly differ in nothing but their id, and have nothing of interest behind it.
+  const hasId = properties.charCodeAt(endOfId) === 2 && properties.startsWith(ID_BEGIN)
+  if (hasId && properties.length === endOfId + plainTail.length && properties.endsWith(plainTail)) {
+    into.meta = noMeta
+    return
+  }
+  const meta: OpenMeta = {}
+  into.meta = meta
   let props: Record<string, string> | undefined
   const { length } = properties
   for (let start = 0; start < length;) {
@@ -47,6 +60,12 @@ export function scanProperties(properties: string, into: Scanned): void {
     start = end + 1
   }
   if (props !== undefined) meta[3] = props
+  if (hasId && isPlain(into)) plainTail = properties.slice(endOfId)
+}
+
+function isPlain({ meta, expires, resent, text }: Scanned): boolean {
+  for (const _key in meta) return false
+  return expires === Infinity && !resent && !text
 }
 
 /** Those that nearly every message has, recognised without making strings. */

@@ -130,3 +130,27 @@ describe('ranges', () => {
     )
   })
 })
+
+describe('messages that differ in nothing but their id', () => {
+  const idOf = (n: number): string => `UNIQ_KEY\x01${String(n).padStart(32, '0')}\x02`
+  const scan = (properties: string): object => {
+    const scanned = createScanned()
+    scanProperties(properties, scanned)
+    return { ...scanned, meta: { ...scanned.meta } }
+  }
+  const plain = { meta: {}, expires: Infinity, resent: false, text: false }
+
+  it('are told from those that have more, in any order', () => {
+    const tail = 'WAIT\x01true\x02CLUSTER\x01c\x02'
+    expect(scan(idOf(1) + tail)).toEqual(plain)
+    expect(scan(idOf(2) + tail)).toEqual(plain)
+    expect(scan(idOf(3) + 'TAGS\x01a\x02' + tail)).toEqual({ ...plain, meta: { 1: 'a' } })
+    expect(scan(idOf(4) + 'CMQ_TEXT\x011\x02')).toEqual({ ...plain, text: true })
+    expect(scan(idOf(5) + 'CMQ_TEXT\x011\x02')).toEqual({ ...plain, text: true })
+    expect(scan(idOf(6) + 'CMQ_EXPIRES\x0115\x02')).toEqual({ ...plain, expires: 15 })
+    expect(scan(idOf(7) + tail)).toEqual(plain)
+    expect(scan('TAGS\x01b\x02' + tail)).toEqual({ ...plain, meta: { 1: 'b' } })
+    expect(scan(idOf(8))).toEqual(plain)
+    expect(scan(`${idOf(9)}a\x01b`)).toEqual({ ...plain, meta: { 3: { a: 'b' } } })
+  })
+})

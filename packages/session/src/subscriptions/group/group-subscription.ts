@@ -6,10 +6,10 @@ import { entryOf } from '../entries.ts'
 import { type CompiledWhere, TokenFilter } from '../filter.ts'
 import { rangesOf } from '../ranges.ts'
 import type { Shared } from '../shared.ts'
-import { entryOverheadBytes, Window } from '../window.ts'
+import { Window } from '../window.ts'
 import { Fetcher, type FetchTarget } from './fetcher.ts'
 import { Held } from './held.ts'
-import type { Lease, LeaseTimes } from './lease.ts'
+import { Lease, type LeaseTimes } from './lease.ts'
 import type { Sibling, Siblings } from './siblings.ts'
 import { Waiting } from './waiting.ts'
 
@@ -155,20 +155,10 @@ export class GroupSubscription implements Subscription, FetchTarget, Sibling {
     const { maxAttempts } = this.#shared.limits
     const { settler } = this.#held
     const broker = this.#shared.numbers.of(brokerName, 0)
+    const hold = { receivedAt, deliverBy: receivedAt + times.waitMs, deadline: receivedAt + times.holdMs }
     const filtered: Lease[] = []
     for (const message of messages) {
-      const lease: Lease = {
-        message,
-        receipt: message.receipt,
-        seq: 0,
-        topicIx,
-        queue: broker + message.queueId,
-        size: message.body.length + entryOverheadBytes,
-        receivedAt,
-        deliverBy: receivedAt + times.waitMs,
-        deadline: receivedAt + times.holdMs,
-        busy: undefined,
-      }
+      const lease = new Lease(message, topicIx, broker + message.queueId, hold)
       if (where !== null && !where.passes(message.properties)) filtered.push(lease)
       else if (message.reconsumeTimes >= maxAttempts) this.#tooOften(lease)
       else if (this.#stopped || this.#closed) settler.release(lease, 0)

@@ -85,7 +85,7 @@ export class Held {
     const asked = clock.monotonic()
     try {
       lease.receipt = await popper.changeInvisible(lease.receipt, times.invisibleMs)
-      lease.deadline = asked + times.holdMs
+      lease.extend(asked + times.holdMs)
     } catch (error) {
       const { topic } = lease.message
       logger.debug('a lease could not be extended; it ends as it would have', { topic, why: (error as Error).message })

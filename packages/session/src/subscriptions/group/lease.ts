@@ -1,23 +1,51 @@
 import type { PoppedMessage, PopReceipt } from '@cometmq/cluster'
+import { entryOverheadBytes } from '../window.ts'
 
-/** A message that this client holds, or will. */
-export interface Lease {
+/** Monotonic ms: when messages came, until when they must be on their way to the client, and until when they can be settled. */
+export interface Hold {
+  readonly receivedAt: number
+  readonly deliverBy: number
+  readonly deadline: number
+}
+
+/** A message that this client holds, or will. Those of one answer share their times. */
+export class Lease {
   /** Kept until it is settled: for delivering it again after a resume, and for the dead letter topic. */
   message: PoppedMessage
   receipt: PopReceipt
   /** 0 until it is delivered. */
-  seq: number
+  seq = 0
   readonly topicIx: number
   /** Number of the queue as the client sees it. */
   readonly queue: number
   /** What it counts in the window. */
   readonly size: number
-  /** Monotonic ms: when it came, until when it must be on its way to the client, and until when it can be settled. */
-  readonly receivedAt: number
-  readonly deliverBy: number
-  deadline: number
+  #hold: Hold
   /** A change of its receipt is under way; settling waits for it. */
-  busy: Promise<void> | undefined
+  busy: Promise<void> | undefined = undefined
+
+  constructor(message: PoppedMessage, topicIx: number, queue: number, hold: Hold) {
+    this.message = message
+    this.receipt = message.receipt
+    this.topicIx = topicIx
+    this.queue = queue
+    this.size = message.body.length + entryOverheadBytes
+    this.#hold = hold
+  }
+
+  get receivedAt(): number {
+    return this.#hold.receivedAt
+  }
+  get deliverBy(): number {
+    return this.#hold.deliverBy
+  }
+  get deadline(): number {
+    return this.#hold.deadline
+  }
+
+  extend(deadline: number): void {
+    this.#hold = { ...this.#hold, deadline }
+  }
 }
 
 /**
