@@ -5,7 +5,7 @@ import { isBytes, isCount, isMap, isRanges } from './shape.ts'
 /**
  * Kind → one letter for each item behind it. The numbers are those of `Kind`.
  *
- * `u` whole number ≥ 0, `i` whole number, `s` text, `t` text or nil, `b` byte string, `y` boolean, `m` map, `r` ranges, `d` entries of
+ * `u` whole number ≥ 0, `s` text, `t` text or nil, `b` byte string, `y` boolean, `m` map, `r` ranges, `d` entries of
  * DELIVER, `c` receipts, `w` what a client needs of WELCOME. A capital: may be absent; `P` that or nil or `u`, `X` anything.
  */
 const frames: Readonly<Record<number, string>> = {
@@ -32,8 +32,6 @@ function isOf(type: string, value: unknown): boolean {
   switch (type) {
     case 'u':
       return isCount(value)
-    case 'i':
-      return Number.isSafeInteger(value)
     case 's':
       return typeof value === 'string'
     case 't':
@@ -66,12 +64,34 @@ function areOf(types: string, items: unknown, at = 0): boolean {
   return true
 }
 
-const isListOf = (types: string, value: unknown): boolean => Array.isArray(value) && value.every(item => areOf(types, item))
+const isList = (value: unknown, test: (item: readonly unknown[]) => boolean): boolean =>
+  Array.isArray(value) && value.every(item => Array.isArray(item) && test(item))
+
+// These two are checked once a message: not by letters.
 
 /** The meta maps come from the bridge and are not looked into. */
-export const isEntries = (value: unknown): boolean => isListOf('uuusiuumb', value)
+const isEntry = (entry: readonly unknown[]): boolean =>
+  isCount(entry[0]) &&
+  isCount(entry[1]) &&
+  isCount(entry[2]) &&
+  typeof entry[3] === 'string' &&
+  Number.isSafeInteger(entry[4]) &&
+  isCount(entry[5]) &&
+  isCount(entry[6]) &&
+  isMap(entry[7]) &&
+  isBytes(entry[8])
 
-export const isReceipts = (value: unknown): boolean => isListOf('uutiiM', value)
+const isReceipt = (receipt: readonly unknown[]): boolean =>
+  isCount(receipt[0]) &&
+  isCount(receipt[1]) &&
+  (receipt[2] === null || typeof receipt[2] === 'string') &&
+  Number.isSafeInteger(receipt[3]) &&
+  Number.isSafeInteger(receipt[4]) &&
+  (receipt[5] === undefined || isMap(receipt[5]))
+
+export const isEntries = (value: unknown): boolean => isList(value, isEntry)
+
+export const isReceipts = (value: unknown): boolean => isList(value, isReceipt)
 
 function isWelcome(value: unknown): boolean {
   if (!isMap(value)) return false
@@ -80,7 +100,7 @@ function isWelcome(value: unknown): boolean {
     areOf('sssuumU', [session, node, resumeToken, resumed, hb, limits, tokenTtl]) &&
     (resumed as number) < 3 &&
     areOf('uu', [(limits as WelcomeInfo['limits']).maxFrame, (limits as WelcomeInfo['limits']).maxBody]) &&
-    isListOf('uuX', results)
+    isList(results, result => areOf('uuX', result))
   )
 }
 
