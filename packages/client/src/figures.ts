@@ -44,6 +44,8 @@ export const maxTimerMs = 2_147_483_647
 
 /** Settlements gather for this long. */
 export const flushMs = 10
+/** The same in a broadcast, where a resume goes by what came, and the bridge only keeps a note of what was not taken. */
+export const takenMs = 500
 /** Between two looks at leases. */
 export const shortestMs = 50
 /** Until the bridge says what it grants. */

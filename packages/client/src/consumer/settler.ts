@@ -4,7 +4,6 @@ import type { DeliveryLink } from '../channel.ts'
 import type { ClientClock } from '../environment.ts'
 import * as Op from './op.ts'
 import { addTo } from './ranges.ts'
-import { flushMs } from '../figures.ts'
 
 interface Batch {
   readonly argument: number | null
@@ -12,12 +11,13 @@ interface Batch {
   readonly ranges: number[]
 }
 
-/** Gathers settlements into ranges: out after 10 ms, or a window of messages. */
+/** Gathers settlements into ranges: out after a while, or a window of messages. */
 export class Settler {
   link: DeliveryLink
   readonly #sid: number
   readonly #clock: ClientClock
   readonly #flushMessages: number
+  readonly #flushMs: number
   readonly #batches: (Batch | undefined)[] = []
   #count = 0
   #timer: { cancel(): void } | undefined
@@ -27,10 +27,11 @@ export class Settler {
   #recent: ClientFrame[] = []
   readonly #maxRecentFrames: number
 
-  constructor(link: DeliveryLink, sid: number, clock: ClientClock, windowMessages: number) {
+  constructor(link: DeliveryLink, sid: number, clock: ClientClock, windowMessages: number, flushMs: number) {
     this.link = link
     this.#sid = sid
     this.#clock = clock
+    this.#flushMs = flushMs
     this.#flushMessages = Math.max(16, windowMessages)
     this.#maxRecentFrames = 2 * windowMessages
   }
@@ -48,7 +49,7 @@ export class Settler {
     batch ??= this.#batches[op] = { argument, reason, ranges: [] }
     addTo(batch.ranges, seq)
     if (++this.#count >= this.#flushMessages) this.flush()
-    else this.#timer ??= this.#clock.setTimeout(this.flush, flushMs)
+    else this.#timer ??= this.#clock.setTimeout(this.flush, this.#flushMs)
   }
 
   readonly flush = (): void => {

@@ -2,6 +2,7 @@ import { type Ranges } from '@cometmq/protocol'
 import type { DeliveryLink } from '../channel.ts'
 import type { ClientClock } from '../environment.ts'
 import { BridgeError } from '../errors.ts'
+import { flushMs, takenMs } from '../figures.ts'
 import { type Delivered, type Lease, leaseLost } from './message.ts'
 import { holds } from './ranges.ts'
 import * as Op from './op.ts'
@@ -36,7 +37,7 @@ export class Source {
 
   constructor(link: DeliveryLink, options: SourceOptions) {
     this.#options = options
-    this.settler = new Settler(link, options.sid, options.clock, options.windowMessages)
+    this.settler = new Settler(link, options.sid, options.clock, options.windowMessages, options.leased ? flushMs : takenMs)
   }
 
   get link(): DeliveryLink {

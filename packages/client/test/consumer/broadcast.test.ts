@@ -55,7 +55,7 @@ describe('broadcast', () => {
     const { line, consumer, sid } = await open()
     await line.give([Kind.DELIVER, sid, 1, [entry(0, 0, 10), entry(0, 0, 11), entry(0, 0, 12)]])
     expect(await take(consumer, 2)).toEqual(['0/0/10', '0/0/11'])
-    await line.clock.advanceAsync(10)
+    await line.clock.advanceAsync(500)
     expect(line.sent(Kind.ACK)).toEqual([[Kind.ACK, sid, [1, 2]]])
     expect(consumer.cursor()).toEqual([['ticks', 'a', 0, 12]])
   })
@@ -154,7 +154,7 @@ describe('broadcast', () => {
     await line.give([Kind.OK, line.sent(Kind.SEEK)[0]![1]], [Kind.DELIVER, sid, 4, [entry(0, 0, 3)]])
     await sought
     expect(await take(consumer, 2)).toEqual(['0/1/20', '0/0/3'])
-    await line.clock.advanceAsync(10)
+    await line.clock.advanceAsync(500)
     expect(line.sent(Kind.ACK).map(frame => frame[2])).toEqual([[1, 4]])
     expect(consumer.cursor()).toEqual([
       ['ticks', 'a', 0, 4],
