@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { entriesOf, manifestOf, published, root } from '../../scripts/packages.mjs'
 import { apiReport } from './support/api-report.ts'
-import { complaints, platforms, resolutions } from './support/compile.ts'
+import { complaints, platforms, resolutions, turn } from './support/compile.ts'
 import { type Packed, packAll, unpackTypes } from './support/packed.ts'
 
 // Compilers and package managers: slow where everything else is tested at the same time.
@@ -19,6 +19,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'cometmq-packaging-'))
   packages = await packAll(folder)
 }, 300_000)
+afterEach(turn)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const names = published.map(({ folder: source }) => String(manifestOf(source)['name']))
@@ -111,9 +112,9 @@ describe('types for users', () => {
 
   for (const platform of ['browser', 'node'] as const)
     for (const [resolution, options] of Object.entries(resolutions))
-      it(`${platform}, ${resolution}`, () => {
+      it(`${platform}, ${resolution}`, async () => {
         expect(files[platform].length).toBeGreaterThan(2)
-        expect(complaints(files[platform], { ...options, ...platforms[platform] })).toEqual([])
+        expect(await complaints(files[platform], join(folder, 'types'), { ...options, ...platforms[platform] })).toEqual([])
       })
 })
 
