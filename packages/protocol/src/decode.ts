@@ -29,7 +29,7 @@ function integer(bytes: Uint8Array, size: number, sign = false): number {
   // What does not fit into 53 bits is rounded, and stays too large.
   while (size-- > 0) value = value * 256 + (bytes[at++]! ^ flip)
   if (flip) value = -value - 1
-  return Number.isSafeInteger(value) ? value : fail('integer too large')
+  return Number.isSafeInteger(value) ? value : fail('bad integer')
 }
 
 function float(bytes: Uint8Array, size: number): number {
@@ -53,7 +53,7 @@ function text(bytes: Uint8Array, length: number): string {
   try {
     return textDecoder.decode(bytes.subarray(start, end))
   } catch {
-    return fail('not UTF-8')
+    return fail('bad UTF-8')
   }
 }
 
@@ -110,7 +110,7 @@ function read(bytes: Uint8Array, depth: number): unknown {
     const length = integer(bytes, code < 0xdc ? size >> 1 : code & 1 ? 4 : 2)
     return code < 0xdc ? text(bytes, length) : code < 0xde ? array(bytes, length, depth) : map(bytes, length, depth)
   }
-  if (code > 0xd3 || code === 0xc1 || (code > 0xc6 && code < 0xca)) fail('unknown type')
+  if (code > 0xd3 || code === 0xc1 || (code > 0xc6 && code < 0xca)) fail('bad type')
   if (code === 0xca || code === 0xcb) return float(bytes, size)
   const value = integer(bytes, size, code > 0xcf)
   return code < 0xc7 ? binary(bytes, value) : value
@@ -125,6 +125,6 @@ export function decode(bytes: Uint8Array, limits?: DecodeLimits): unknown {
   at = 0
   budgetBytes = bytes.length * 4 + slackBytes
   const value = read(bytes, limits?.maxDepth ?? defaultMaxDepth)
-  if (at < bytes.length) fail('bytes left over')
+  if (at < bytes.length) fail('too long')
   return value
 }
