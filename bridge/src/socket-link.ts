@@ -25,7 +25,7 @@ export interface LinkSettings {
   readonly maxBufferedBytes: number
   /** Held here beyond what the engine takes: large frames in pieces. Over it the link ends with 4406. */
   readonly maxQueuedBytes: number
-  /** Inbound messages that wait while reading is paused. Over it the link ends with 4507. */
+  /** Inbound messages that wait while reading is paused, each with 256 bytes on top. Over it the link ends with 4507. */
   readonly maxHeldBytes: number
   readonly clock: Clock
   readonly logger: Logger
@@ -60,6 +60,8 @@ const INTERNAL_ERROR = 1011
 const LEAST_FRAME_BYTES = 1_024
 /** A large frame goes in pieces this small, so that what is said in between does not wait long. */
 const PIECE_BYTES = 65_536
+/** What a message that waits costs besides its bytes: a client must not hold much memory with tiny ones. */
+const HELD_OVERHEAD_BYTES = 256
 /** Inbound frames in pieces at the same time. */
 const MAX_INCOMPLETE = 4
 
@@ -87,8 +89,10 @@ export class SocketLink implements ClientLink, SocketHandlers, Flushable {
   #wasFull = false
   #peerMaxFrameBytes: number
   #lastFragId = 0
-  /** What came while reading is paused. */
-  #held: Uint8Array[] | undefined
+  #isPaused = false
+  /** What came while reading is paused; from `#heldFrom` on it is still to be handled. */
+  #held: Uint8Array[] = []
+  #heldFrom = 0
   #heldBytes = 0
   #pauseTimer: Timer | undefined
 
@@ -145,14 +149,14 @@ export class SocketLink implements ClientLink, SocketHandlers, Flushable {
     counters.bytesIn += bytes.length
     if (!binary) this.#refuse('40090 text messages are not part of cometmq.v1')
     else if (bytes.length > maxFrameBytes) this.#refuse(`41390 a frame has more than ${maxFrameBytes} bytes`, CloseCode.TOO_LARGE)
-    else if (this.#held === undefined) this.#receive(bytes)
-    else this.#hold(this.#held, bytes)
+    else if (this.#isPaused) this.#hold(bytes)
+    else this.#receive(bytes)
   }
 
   /** uWebSockets cannot stop reading, so the link holds back what comes. */
   pause(ms: number): void {
     if (this.#isClosed) return
-    this.#held ??= []
+    this.#isPaused = true
     this.#pauseTimer?.cancel()
     this.#pauseTimer = this.#settings.clock.setTimeout(() => this.#resume(), ms)
   }
@@ -248,23 +252,25 @@ export class SocketLink implements ClientLink, SocketHandlers, Flushable {
     }
   }
 
-  #hold(held: Uint8Array[], bytes: Uint8Array): void {
-    this.#heldBytes += bytes.length
+  #hold(bytes: Uint8Array): void {
+    this.#heldBytes += bytes.length + HELD_OVERHEAD_BYTES
     if (this.#heldBytes > this.#settings.maxHeldBytes) this.close(CloseCode.BANNED_RATE, '42990 far over the rate')
-    else held.push(bytes)
+    else this.#held.push(bytes)
   }
 
   #resume(): void {
-    const held = this.#held ?? []
-    this.#held = undefined
-    this.#heldBytes = 0
-    for (const bytes of held) {
-      if (this.#isClosed) return
+    this.#isPaused = false
+    while (this.#heldFrom < this.#held.length && !this.#isClosed) {
+      const bytes = this.#held[this.#heldFrom++] as Uint8Array
+      this.#heldBytes -= bytes.length + HELD_OVERHEAD_BYTES
+      this.#receive(bytes)
       // What is handled may pause again.
-      const again = this.#held as Uint8Array[] | undefined
-      if (again === undefined) this.#receive(bytes)
-      else this.#hold(again, bytes)
+      if (this.#isPaused as boolean) break
     }
+    // Now and then, so that a long list is not moved with each frame.
+    if (this.#heldFrom * 2 < this.#held.length) return
+    this.#held.splice(0, this.#heldFrom)
+    this.#heldFrom = 0
   }
 
   #learnMaxFrame(options: unknown): void {
@@ -295,7 +301,8 @@ export class SocketLink implements ClientLink, SocketHandlers, Flushable {
     this.#backlog = []
     this.#turnBytes = 0
     this.#backlogBytes = 0
-    this.#held = undefined
+    this.#held = []
+    this.#heldFrom = 0
     this.#pauseTimer?.cancel()
   }
 }

@@ -46,7 +46,7 @@ describe.each(engines)('link over %s', name => {
       maxAssembledBytes: 5_000_000,
       maxBufferedBytes: testLimits.maxBufferedBytes,
       maxQueuedBytes: 16_000_000,
-      maxHeldBytes: 1_000,
+      maxHeldBytes: 20_000,
       clock: systemClock,
       logger: silentLogger,
       counters: newCounters(),
@@ -256,7 +256,19 @@ describe.each(engines)('link over %s', name => {
     expect(end.frames.map(frame => (frame as number[])[1])).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     const closed = closeOf(socket)
     link.pause!(10_000)
-    socket.send(encodeFrame([Kind.SEND, 1, 1, 0, {}, new Uint8Array(1_000)]))
+    socket.send(encodeFrame([Kind.SEND, 1, 1, 0, {}, new Uint8Array(20_000)]))
+    expect((await closed).code).toBe(4507)
+  })
+
+  it('goes on pause by pause, and counts tiny messages by what they cost', async () => {
+    const { socket, end, link } = await linked()
+    end.onFrame = () => link.pause!(1)
+    for (let n = 1; n <= 60; n++) socket.send(encodeFrame([Kind.PING, n]))
+    await end.until(() => end.frames.length === 60)
+    expect(end.frames.map(frame => (frame as number[])[1])).toEqual(Array.from({ length: 60 }, (_, n) => n + 1))
+    const closed = closeOf(socket)
+    link.pause!(10_000)
+    for (let n = 0; n < 100; n++) socket.send(encodeFrame([Kind.PING, n]))
     expect((await closed).code).toBe(4507)
   })
 
