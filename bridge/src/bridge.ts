@@ -186,7 +186,10 @@ class Bridge implements RunningBridge {
     routes.set('/readyz', { GET: readyz({ cluster, clock, draining }) })
     routes.set(SOCKET_PATH, { GET: needsUpgrade })
     if (metrics !== 'off') routes.set('/metrics', { GET: this.#metricsHandler(metrics ?? 'loopback') })
-    if (pages !== undefined) routes.set('/', { GET: staticPages(pages) })
+    if (pages !== undefined) {
+      routes.set('/', { GET: staticPages(pages) })
+      routes.set('/demos', { GET: (_request, response) => response.respond(302, { ...commonHeaders, location: '/' }, '') })
+    }
     return routes
   }
 

@@ -2,8 +2,9 @@ import { type BridgeOptions, type EngineName, type RunningBridge, type TokenKeys
 import { type Cluster } from '@cometmq/cluster'
 import { type Logger, systemClock } from '@cometmq/remoting'
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { CliError } from '../errors.ts'
 import { type Io } from '../io.ts'
 import { checkListen } from './server.ts'
@@ -95,6 +96,12 @@ async function remoteKeys(address: string): Promise<TokenKeys> {
   throw new CliError('E_CONFIG', 'the key set cannot be used', `${address} is no address`, {
     whatToDo: 'write it like https://login.example/.well-known/jwks.json',
   })
+}
+
+/** The demo pages, which the build puts beside the command. Undefined when they were not built. */
+export function demoPages(): string | undefined {
+  const folder = fileURLToPath(new URL('./pages', import.meta.url))
+  return existsSync(join(folder, 'index.html')) ? folder : undefined
 }
 
 const LEAST_KEY_CHARACTERS = 32

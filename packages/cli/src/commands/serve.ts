@@ -3,7 +3,7 @@ import { type NameServer } from '@cometmq/broker'
 import { createCluster } from '@cometmq/cluster'
 import { createCaller, type HandlerTable, type Logger, systemClock, tcpTransport } from '@cometmq/remoting'
 import { type Io } from '../io.ts'
-import { type AccessOptions, startBridgePart, storedResumeKey } from './bridge-parts.ts'
+import { type AccessOptions, demoPages, startBridgePart, storedResumeKey } from './bridge-parts.ts'
 import { stopBridge } from './bridge.ts'
 import { type Closers, runServer, type ServerOptions, type Starting, writeReadyFile } from './server.ts'
 import { startBrokerPart, startNameServerPart } from './start-parts.ts'
@@ -76,7 +76,9 @@ async function startBridgeHere(io: Io, options: ServeOptions, here: Here): Promi
   closers.add(() => caller.close())
   const cluster = createCluster({ nameServers: [here.nameServer], clock: systemClock, logger, caller })
   closers.add(() => cluster.close())
-  const bridge = await startBridgePart(io, options, {
+  const pages = options.pages ?? demoPages()
+  const access = pages === undefined ? options : { ...options, pages }
+  const bridge = await startBridgePart(io, access, {
     host: options.host ?? '127.0.0.1',
     port: options.bridgePort,
     cluster,

@@ -50,7 +50,7 @@ export function bridgeAccess(target: Command): Command {
     .option('--auth-issuer <name>', 'issuer (iss) that tokens must have')
     .option('--auth-audience <name>', 'audience (aud) that tokens must have')
     .option('--auth-none', 'nobody needs a token: for development; beyond this machine only with --insecure-listen')
-    .option('--pages <folder>', 'static pages that the bridge serves at /')
+    .option('--pages <folder>', 'static pages that the bridge serves at / (default of serve: the demo pages)')
     .option('--limit <name=value>', 'a limit of the bridge, like framesPerSecond=1000; may be repeated', collect)
     .addOption(new Option('--engine <name>', 'WebSocket library').choices(['auto', 'uws', 'ws']).default('auto'))
 }
