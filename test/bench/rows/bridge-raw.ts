@@ -4,6 +4,8 @@ import { randomBytes } from 'node:crypto'
 
 /** Local addresses in turn, so that ten thousand sockets have ports enough. */
 const addresses = 8
+/** What nobody says to have taken is kept in mind by the bridge, up to a limit. */
+const ackEvery = 1_000
 
 /**
  * A WebSocket that subscribes and then only counts entries of DELIVER frames, without decoding them: thousands of subscribers in the process
@@ -11,6 +13,7 @@ const addresses = 8
  */
 export class RawSubscriber {
   entries = 0
+  #acked = 0
   readonly #socket: Socket
   readonly #taken: (entries: number) => void
   readonly #spec: SubSpec
@@ -99,6 +102,10 @@ export class RawSubscriber {
     this.#rest = at === bytes.length ? Buffer.alloc(0) : Buffer.from(bytes.subarray(at))
     if (came === 0) return
     this.entries += came
+    if (this.entries - this.#acked >= ackEvery) {
+      this.#acked = this.entries
+      this.#send([Kind.ACK, 1, [1, this.entries]])
+    }
     this.#taken(came)
   }
 
