@@ -17,6 +17,8 @@ export interface ControlOptions {
   readonly bridgePort: number
   token(request: TokenRequest): Promise<string>
   startBridge(): Promise<SpareBridge>
+  /** Apache RocketMQ makes messages readable some time after they were acknowledged: what is stored is read until it stays so long. */
+  readonly settleMs: number
 }
 
 export interface ControlServer {
@@ -54,7 +56,7 @@ export async function startControl(options: ControlOptions): Promise<ControlServ
       }
       return (await producer.send(outgoing)).msgId
     },
-    stored: (topic: string) => stored(cluster, topic),
+    stored: (topic: string) => settled(cluster, topic, options.settleMs),
     async proxy() {
       const proxy = await CuttingProxy.start(options.bridgePort)
       const id = String(proxies.size + 1)
@@ -113,6 +115,17 @@ async function answer(methods: Record<string, (...args: never[]) => unknown>, re
   }
   const result = await method(...(JSON.parse(Buffer.concat(chunks).toString()) as never[]))
   return result === undefined ? '' : JSON.stringify(result)
+}
+
+async function settled(cluster: Cluster, topic: string, settleMs: number): Promise<StoredView[]> {
+  let found = await stored(cluster, topic)
+  while (settleMs > 0) {
+    await new Promise(resolve => setTimeout(resolve, settleMs))
+    const again = await stored(cluster, topic)
+    if (again.length === found.length) break
+    found = again
+  }
+  return found
 }
 
 async function stored(cluster: Cluster, topic: string): Promise<StoredView[]> {

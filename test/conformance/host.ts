@@ -98,6 +98,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       cluster,
       run,
       bridgePort: bridge.port,
+      settleMs: options.backend === 'comet' ? 0 : 1000,
       token: request => tokenOf(secret, run, request),
       startBridge: async () => {
         const { ready, child } = await start(`bridge-${++spare}`, bridgeArguments)
